@@ -1,0 +1,62 @@
+"""The mailer's refusals and the record of how a conversation failed. What a failure means is told in `signatures`."""
+
+from dataclasses import dataclass
+
+from mailer.replies import cleaned
+from store.errors import Finding
+
+
+class MailerError(Exception):
+    """Base of all refusals of the mailer. `fix` says in one line what the person reading must do."""
+
+    fix: str = ""
+
+    def __init__(self, message: str, fix: str = ""):
+        super().__init__(message)
+        self.fix = fix or self.fix
+
+    def line(self) -> str:
+        """One line for people: what is wrong, then what to do."""
+        return f"{self} To fix: {self.fix}" if self.fix else str(self)
+
+
+class ConfigurationRefused(MailerError):
+    """The mail settings cannot be used; nothing was tried. `findings` holds every problem, found in one pass."""
+
+    def __init__(self, findings: tuple[Finding, ...]):
+        super().__init__("; ".join(finding.line() for finding in findings))
+        self.findings = findings
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """How one step of a conversation failed; data only, safe to store and to show.
+
+    `phase` is connect, banner, ehlo, starttls, auth, reset, mail, rcpt, data or dot (after the final dot).
+    `kind` is reply, timeout, dropped, refused, dns, certificate, tls, no_starttls, no_auth, needs_smtputf8,
+    too_big or protocol. `code` and `enhanced` (RFC 3463) are the server's, `text` its words made harmless.
+    """
+
+    phase: str
+    kind: str
+    code: int | None = None
+    enhanced: str = ""
+    text: str = ""
+    host: str = ""
+    port: int = 0
+    security: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", cleaned(self.text))
+
+    def __str__(self) -> str:
+        said = " ".join(str(part) for part in (self.code, self.enhanced, self.text) if part)
+        return f"{self.kind} at {self.phase}: {said}" if said else f"{self.kind} at {self.phase}"
+
+
+class Refused(MailerError):
+    """The conversation cannot go on, or never began. `failure` says where and how."""
+
+    def __init__(self, failure: Failure):
+        super().__init__(str(failure))
+        self.failure = failure

@@ -1,0 +1,153 @@
+"""The rows of a batch in the record: what was planned for each line, what became of it, and why not."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from store import bulk, rules
+from store.database import Database, among, execute_many, fetch
+from store.ledger import Standing
+from store.redaction import masked_address
+from store.requests import BookingRequest, RowFault
+from store.rules import Decision
+from store.writer import Entry
+
+OUTCOMES = {rules.CREATE: "created", rules.MOVE: "moved", rules.UNCHANGED: "unchanged", rules.REFUSE: "refused"}
+OUTCOME_COLUMNS = ("outcome", "code", "column_name", "message", "fix", "who", "interview_id", "notification_id")
+PLAN_COLUMNS = ("batch_id", "line", "plan", "plan_code", "seen", "column_name", "message", "fix", "who")
+
+
+@dataclass(slots=True)
+class RowResult:
+    """One line's plan or outcome. `seen` is how its interview stood when it was decided; `entry` what was written."""
+
+    line: int
+    action: str
+    outcome: str
+    code: str = ""
+    column: str = ""
+    message: str = ""
+    fix: str = ""
+    who: str = ""
+    seen: str = ""
+    interview_id: int | None = None
+    entry: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What was planned for a line, and its outcome if it was applied already."""
+
+    action: str
+    code: str
+    seen: str
+    outcome: str | None
+
+    def differs_from(self, result: RowResult) -> bool:
+        return (self.action, self.code, self.seen) != (result.action, result.code, result.seen)
+
+
+def of_fault(fault: RowFault) -> RowResult:
+    return RowResult(fault.line, rules.REFUSE, "refused", fault.code, fault.column, fault.message, fault.fix)
+
+
+def of_decision(line: int, request: BookingRequest, decision: Decision) -> RowResult:
+    message, fix = decision.words()
+    standing = decision.standing
+    return RowResult(
+        line=line, action=decision.action, outcome=OUTCOMES[decision.action], code=decision.code, message=message, fix=fix,
+        who=masked_address(request.email), seen=_seen(standing), interview_id=standing.id if standing else None,
+    )  # fmt: skip
+
+
+def _seen(standing: Standing | None) -> str:
+    if standing is None or standing.id is None:
+        return ""
+    return f"{standing.state}|{standing.sequence}|{standing.slot.id if standing.slot else ''}"
+
+
+def of_changed_plan(plan: Plan, result: RowResult) -> RowResult:
+    planned, now = (
+        f"{action} ({code})" if code else action
+        for action, code in ((plan.action, plan.code), (result.action, result.code))
+    )
+    if planned == now:
+        now += " of an interview that was changed since"
+    message, fix = rules.refusal_words("plan_changed", {"planned": planned, "now": now})
+    return RowResult(
+        result.line,
+        rules.REFUSE,
+        "refused",
+        "plan_changed",
+        "",
+        message,
+        fix,
+        result.who,
+        result.seen,
+        result.interview_id,
+    )
+
+
+def of_failure(line: int, error: Exception) -> RowResult:
+    """A row that the database refused; its text may hold a cell's value, so only its kind is kept."""
+    message = f"The database refused this row ({type(error).__name__})."
+    return RowResult(
+        line, rules.REFUSE, "failed", "database_refused", "", message, "send this line and the log to support."
+    )
+
+
+def insert_plan(db: Database, batch_id: int, results: Sequence[RowResult]) -> None:
+    rows = [(batch_id, r.line, r.action, r.code, r.seen, r.column, r.message, r.fix, r.who) for r in results]
+    bulk.insert(db, "batch_row", PLAN_COLUMNS, rows)
+
+
+def plans(db: Database, batch_id: int, lines: Sequence[int]) -> dict[int, Plan]:
+    """Line → plan, for those of `lines` that were planned."""
+    sql = f"SELECT line, plan, plan_code, seen, outcome FROM batch_row WHERE batch_id = ? AND {among(db, 'line')}"
+    return {line: Plan(*rest) for line, *rest in fetch(db, sql, (batch_id, bulk.values(db, lines)))}
+
+
+def write_outcomes(db: Database, batch_id: int, results: Sequence[RowResult], is_planned: bool) -> None:
+    """Writes what became of the lines, into the plan's rows where there is a plan."""
+    if not results:
+        return
+    rows = [(*_outcome(result), batch_id, result.line) for result in results]
+    if is_planned:
+        assignments = ", ".join(f"{column} = ?" for column in OUTCOME_COLUMNS)
+        execute_many(db, f"UPDATE batch_row SET {assignments} WHERE batch_id = ? AND line = ?", rows)
+    else:
+        bulk.insert(db, "batch_row", (*OUTCOME_COLUMNS, "batch_id", "line"), rows)
+
+
+def _outcome(result: RowResult) -> tuple:
+    entry = result.entry
+    interview_id, notification_id = (entry.standing.id, entry.notification_id) if entry else (result.interview_id, None)
+    return (
+        result.outcome,
+        result.code,
+        result.column,
+        result.message,
+        result.fix,
+        result.who,
+        interview_id,
+        notification_id,
+    )
+
+
+def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict[str, object]]:
+    """The batch's rows in the file's order: line, outcome (or plan), code, column, message, fix, who, interview, job, start.
+
+    `only` keeps rows with one of these outcomes or planned actions.
+    """
+    condition, parameters = (
+        ("", ()) if not only else (f" AND {among(db, 'coalesce(r.outcome, r.plan)')}", (bulk.values(db, only),))
+    )
+    sql = (
+        "SELECT r.line, coalesce(r.outcome, r.plan), coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix, r.who,"
+        " r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone"
+        " FROM batch_row r LEFT JOIN interview i ON i.id = r.interview_id LEFT JOIN job j ON j.id = i.job_id"
+        f" WHERE r.batch_id = ?{condition} ORDER BY r.line"
+    )
+    names = ("line", "outcome", "code", "column", "message", "fix", "who", "interview_id", "notification_id", "job_title",
+             "company_name", "started_at", "timezone")  # fmt: skip
+    for row in fetch(db, sql, (batch_id, *parameters)):
+        yield dict(zip(names, row, strict=True))

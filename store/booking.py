@@ -1,0 +1,220 @@
+"""Booking, moving and cancelling one interview. Each is one transaction with its mail; none talks to a mail server."""
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from store import announcements, database, events, rules, times
+from store.announcements import Announcement
+from store.database import Database, execute, fetch
+from store.errors import BookingRefused, NotFound
+from store.facts import CANCELLED
+from store.ledger import Ledger, Standing
+from store.models import Interview
+from store.redaction import masked_address
+from store.requests import BookingRequest
+from store.session_keys import KeyRing
+from store.settings import Settings
+from store.writer import Entry, Terms, Writer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """What was done: the action (create, move, unchanged, cancel) and the ids; no notification where nothing is mailed."""
+
+    action: str
+    interview_id: int
+    slot_id: int | None
+    schedule_id: int | None
+    notification_id: int | None
+
+
+def terms_of(db: Database, settings: Settings, ring: KeyRing) -> Terms:
+    """What the settings of now put into a booking made now."""
+    return Terms(
+        opens_before=settings.interview_opens_before, closes_after=settings.interview_closes_after,
+        host=settings.backend_host, key_id=ring.current, database_id=database.database_id(db),
+    )  # fmt: skip
+
+
+def book_slot(db: Database, request: BookingRequest, *, settings: Settings, ring: KeyRing, now: datetime) -> Booking:
+    """Books one interview, or moves it to another slot, with its session and its queued mail, in one transaction.
+
+    Raises BookingRefused with the code of the first rule that forbids it; then nothing but the refusal's event is written.
+    """
+    moment = times.epoch(now)
+    with database.writing(db):
+        ledger = Ledger()
+        ledger.load(db, [request])
+        decision = rules.decide(request, ledger, moment, request.capacity)
+        entry = None
+        if decision.action == rules.REFUSE:
+            _record_refusal(db, decision, moment)
+        elif decision.action != rules.UNCHANGED:
+            writer = Writer(db, ledger, terms_of(db, settings, ring), now=moment)
+            entry = writer.add(request, decision, request.capacity)
+            writer.flush()
+    log_request(request, decision.slot.id, decision.standing.id if decision.standing else entry and entry.standing.id)
+    if decision.action == rules.REFUSE:
+        message, fix = decision.words()
+        raise BookingRefused(decision.code, message, fix, field=FIELDS.get(decision.code, "slot_id"))
+    return _booking(decision, entry)
+
+
+FIELDS = {"interview_completed": "interview_id", "candidate_busy": "interview_id", "interview_started": "interview_id",
+          "capacity_below_booked": "capacity"}  # fmt: skip
+
+
+def _booking(decision: rules.Decision, entry: Entry | None) -> Booking:
+    if entry is None:
+        standing = decision.standing
+        return Booking(decision.action, standing.id, decision.slot.id, standing.schedule_id, None)
+    return Booking(decision.action, entry.standing.id, entry.slot.id, entry.schedule_id, entry.notification_id)
+
+
+def _record_refusal(db: Database, decision: rules.Decision, now: float) -> None:
+    interview_id = decision.standing.id if decision.standing else None
+    events.record(db, "booking_refused", at=now, interview_id=interview_id, code=decision.code, slot=decision.slot.id)
+
+
+def log_request(request: BookingRequest, slot_id: int | None, interview_id: int | None) -> None:
+    """The seed flow's first two lines for one booking."""
+    log.info("DEBUG: book_slot called for slot %s (interview %s)", slot_id or "new", interview_id or "new")
+    log.info(
+        "DEBUG: Request data: interview=%s candidate=%s job=%r company=%r start=%s end=%s round=%s line=%s",
+        interview_id or "new", masked_address(request.email), request.job_title, request.company_name,
+        times.iso(request.starts_at), times.iso(request.ends_at), request.round, request.line or "-",
+    )  # fmt: skip
+
+
+def request_for(db: Database, interview_id: int, **changes: object) -> BookingRequest:
+    """What an existing interview asks for, with `changes` (other instants, notes, zone). Raises NotFound."""
+    interview = find_interview(interview_id)
+    schedule = interview.schedules.order_by(-interview.schedules.model.id).first()
+    person = interview.candidate
+    request = BookingRequest(
+        candidate_name=person.name, email=person.email, address=person.address, job_title=interview.job.title,
+        company_name=interview.job.company, starts_at=interview.started_at, ends_at=interview.ended_at,
+        timezone=interview.timezone, round=interview.round, booking_notes=schedule.booking_notes if schedule else "",
+        reference=interview.reference, candidate_timezone=person.timezone,
+    )  # fmt: skip
+    return replace(request, **changes)
+
+
+def find_interview(interview_id: int) -> Interview:
+    """The interview with that id. Raises NotFound naming the field."""
+    interview = Interview.get_or_none(Interview.id == interview_id) if _is_id(interview_id) else None
+    if interview is None:
+        raise NotFound("interview_id", interview_id)
+    return interview
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
+
+
+def move(
+    db: Database,
+    interview_id: int,
+    *,
+    starts_at: datetime,
+    ends_at: datetime,
+    settings: Settings,
+    ring: KeyRing,
+    now: datetime,
+) -> Booking:
+    """Moves a booked interview to the slot of its job at other times. Raises NotFound and BookingRefused."""
+    request = request_for(db, interview_id, starts_at=times.to_utc(starts_at), ends_at=times.to_utc(ends_at))
+    if ends_at <= starts_at:
+        raise BookingRefused(
+            "end_before_start", "The interview would end before it starts.", "give a later end.", "ends_at"
+        )
+    if find_interview(interview_id).state == "cancelled":
+        raise BookingRefused(
+            "not_booked", "The interview is cancelled and cannot be moved.", "book it again.", "interview_id"
+        )
+    return book_slot(db, request, settings=settings, ring=ring, now=now)
+
+
+def cancel(db: Database, interview_id: int, *, settings: Settings, now: datetime) -> Booking:
+    """Cancels a booked interview: its seat is free again, its link says so, and it is mailed if an invitation went out.
+
+    An interview that is cancelled already is left as it is. Raises NotFound and BookingRefused (interview_completed,
+    interview_started, slot_past).
+    """
+    find_interview(interview_id)
+    moment = times.epoch(now)
+    with database.writing(db):
+        standing = _standing(db, interview_id)
+        if standing.state == "cancelled":
+            return Booking(rules.UNCHANGED, interview_id, None, None, None)
+        code = _cannot_cancel(standing, moment)
+        if not code:
+            return _cancel(db, standing, settings, moment)
+        events.record(db, "cancel_refused", at=moment, interview_id=interview_id, code=code)
+    message, fix = CANCEL_REFUSALS[code]
+    raise BookingRefused(code, message, fix, field="interview_id")
+
+
+CANCEL_REFUSALS = {
+    "interview_completed": ("The interview is completed.", "nothing is left to cancel."),
+    "interview_started": ("The interview has begun.", "let it end, or talk to the candidate."),
+    "slot_past": ("The interview's time is over.", "nothing is left to cancel."),
+}
+
+
+def _cannot_cancel(standing: Standing, now: float) -> str:
+    if standing.is_completed(now):
+        return "interview_completed"
+    if standing.begun_at is not None:
+        return "interview_started"
+    return "slot_past" if standing.ends_at <= now else ""
+
+
+def _standing(db: Database, interview_id: int) -> Standing:
+    ledger = Ledger()
+    request = request_for(db, interview_id)
+    ledger.load(db, [request])
+    return ledger.standing_of(request)
+
+
+def _cancel(db: Database, standing: Standing, settings: Settings, now: float) -> Booking:
+    slot_id, sequence = standing.slot and standing.slot.id, standing.sequence + 1
+    execute(
+        db,
+        "UPDATE interview_schedule SET state = 'cancelled', seat_id = NULL, changed_at = ? WHERE id = ?",
+        (now, standing.schedule_id),
+    )
+    execute(db, "UPDATE interview SET state = 'cancelled', sequence = ? WHERE id = ?", (sequence, standing.id))
+    told = announcements.supersede(db, [standing.id], now)[standing.id]
+    notification_id = None
+    if told.needs_cancellation():
+        facts = replace(told.last, kind=CANCELLED, sequence=sequence, previous_starts_at=None)
+        mail = Announcement(
+            standing.id, CANCELLED, told.next_occurrence(CANCELLED), facts.recipient, facts.in_json_form()
+        )
+        notification_id = announcements.enqueue(db, [mail], host=settings.backend_host, batch_id=None, now=now)[0]
+    events.record(db, "cancelled", at=now, interview_id=standing.id, slot=slot_id, notification=notification_id)
+    return Booking("cancel", standing.id, slot_id, standing.schedule_id, notification_id)
+
+
+def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime) -> list[Booking]:
+    """Closes a slot: nothing more is booked into it, and every interview in it that has not begun is cancelled.
+
+    Raises NotFound; BookingRefused `interview_started` if one of them has begun, and then nothing is changed.
+    """
+    moment = times.epoch(now)
+    with database.writing(db):
+        if not _is_id(slot_id) or not fetch(db, "SELECT 1 FROM interview_slot WHERE id = ?", (slot_id,)):
+            raise NotFound("slot_id", slot_id)
+        sql = "SELECT interview_id FROM interview_schedule WHERE slot_id = ? AND state = 'booked' ORDER BY interview_id"
+        standings = [_standing(db, row[0]) for row in fetch(db, sql, (slot_id,))]
+        if any(standing.begun_at is not None for standing in standings):
+            raise BookingRefused(
+                "interview_started", "An interview of this slot has begun.", "let it end.", field="slot_id"
+            )
+        execute(db, "UPDATE interview_slot SET state = 'cancelled' WHERE id = ?", (slot_id,))
+        events.record(db, "slot_cancelled", at=moment, slot=slot_id, interviews=len(standings))
+        return [_cancel(db, standing, settings, moment) for standing in standings]

@@ -1,0 +1,280 @@
+"""What a record asks for: its cells to a BookingRequest, or to a RowFault. No rule of booking, no clock, no record."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+from store import addresses, times
+from store.addresses import AddressRefused
+from store.candidates_file import COLUMNS
+from store.errors import StoreError, TimeRefused
+from store.plain_text import lines, one_line, quoted
+from store.requests import BookingRequest, RowFault
+from store.settings import Settings
+
+NAME_LENGTH, NOTES_LENGTH, REFERENCE_LENGTH = 200, 2_000, 100
+"""Characters, after cleaning."""
+LONGEST_MINUTES, LARGEST_CAPACITY, LAST_ROUND = 1_440, 1_000, 99
+FIRST_YEAR, LAST_YEAR = 2000, 2100
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_LOOSE_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})([T ].*)?", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
+_LOOSE_CLOCK = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2})?\s*(?:([ap])\.?m\.?)?", re.ASCII | re.IGNORECASE)
+_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+_MINUTE = timedelta(minutes=1)
+
+
+class CellRefused(StoreError):
+    """One cell's value cannot be used; `code` is the rule's name."""
+
+    def __init__(self, code: str, message: str, fix: str):
+        super().__init__(message, fix)
+        self.code = code
+
+
+Faults = list[tuple[str, CellRefused | AddressRefused | TimeRefused]]
+"""Column and refusal."""
+
+
+class RowReader:
+    """Reads the records of one file; `header` maps column names to places among the cells.
+
+    A blank timezone means the settings' interview_timezone. Nothing here looks at the clock or at the record.
+    """
+
+    def __init__(self, header: Mapping[str, int], settings: Settings):
+        self._width = len(header)
+        self._zone = settings.interview_timezone
+        self._cells = [(column, header[column], read) for column, read in _READERS.items() if column in header]
+        self._absent = {column: read("") for column, read in _READERS.items() if column not in header}
+
+    def request(self, line: int, cells: Sequence[str]) -> BookingRequest | RowFault:
+        """What the row asks for, or every fault found in it as one RowFault.
+
+        A RowFault carries the code and column of the first fault in the order of COLUMNS; its message and fix tell
+        of all of them.
+        """
+        if len(cells) != self._width and (len(cells) < self._width or "".join(cells[self._width :]).strip()):
+            return self._wrong_width(line, cells)
+        faults: Faults = []
+        values = dict(self._absent)
+        for column, place, read in self._cells:
+            try:
+                values[column] = read(cells[place].strip())
+            except (CellRefused, AddressRefused) as refusal:
+                faults.append((column, refusal))
+        zone = values.get("timezone") or self._zone
+        span = _span(values, zone, faults)
+        if faults:
+            return _fault(line, faults)
+        starts_at, ends_at = span
+        return BookingRequest(
+            candidate_name=values["candidate_name"],
+            email=values["candidate_email"],
+            address=addresses.identity(values["candidate_email"]),
+            job_title=values["job_title"],
+            company_name=values["company_name"],
+            starts_at=starts_at,
+            ends_at=ends_at,
+            timezone=zone,
+            capacity=values["capacity"],
+            round=values["round"],
+            booking_notes=values["booking_notes"],
+            reference=values["reference"],
+            candidate_timezone=values["candidate_timezone"],
+            line=line,
+        )
+
+    def _wrong_width(self, line: int, cells: Sequence[str]) -> RowFault:
+        text = f"The row has {len(cells)} cells, the header {self._width}."
+        fix = "give one cell for each column, and quote a cell that holds the separator or a line break."
+        return RowFault(line, "", "row_cells", text, fix)
+
+
+def request_from(values: Mapping[str, str], settings: Settings) -> BookingRequest | RowFault:
+    """One booking from named values, by the same rules as a row of a file; its line is 0, what is absent is blank."""
+    header = {column: place for place, column in enumerate(_READERS)}
+    return RowReader(header, settings).request(0, [values.get(column, "") for column in header])
+
+
+def _fault(line: int, faults: Faults) -> RowFault:
+    faults.sort(key=lambda fault: COLUMNS.index(fault[0]))
+    column, first = faults[0]
+    if len(faults) == 1:
+        return RowFault(line, column, first.code, str(first), first.fix)
+    message = " ".join(f"{name}: {refusal}" for name, refusal in faults)
+    return RowFault(line, column, first.code, message, " ".join(f"{name}: {refusal.fix}" for name, refusal in faults))
+
+
+# When: the slot's start and end.
+
+
+def _span(values: Mapping[str, Any], zone: str, faults: Faults) -> tuple[datetime, datetime] | None:
+    """Start and end in UTC; None if `faults` says why not. A cell that `values` lacks has its fault there already."""
+    _check_end(values, faults)
+    if not ("slot_date" in values and "start_time" in values and "timezone" in values):
+        return None
+    day, end, minutes = values["slot_date"], values.get("end_time"), values.get("duration_minutes")
+    starts_at = _instant("start_time", day, values["start_time"], zone, faults)
+    ends_at = _instant("end_time", day, end, zone, faults) if end is not None else None
+    if starts_at is None:
+        return None
+    if ends_at is None:
+        return (starts_at, starts_at + timedelta(minutes=minutes)) if minutes else None
+    _check_length((ends_at - starts_at) // _MINUTE, minutes, faults)
+    return starts_at, ends_at
+
+
+def _instant(column: str, day: date, clock: time, zone: str, faults: Faults) -> datetime | None:
+    try:
+        return times.instant(day, clock, zone)
+    except TimeRefused as refusal:
+        faults.append((column, refusal))
+        return None
+
+
+def _check_end(values: Mapping[str, Any], faults: Faults) -> None:
+    if "end_time" not in values or "duration_minutes" not in values:
+        return
+    start, end = values.get("start_time"), values["end_time"]
+    if end is None:
+        if values["duration_minutes"] is None:
+            text = "Neither end_time nor duration_minutes is given."
+            faults.append(("end_time", CellRefused("end_missing", text, "write one of them.")))
+    elif start is not None and end <= start:
+        text = f"The end {end:%H:%M} is not after the start {start:%H:%M}."
+        fix = "correct the times; an interview over midnight gives duration_minutes and leaves end_time blank."
+        faults.append(("end_time", CellRefused("end_before_start", text, fix)))
+
+
+def _check_length(span: int, minutes: int | None, faults: Faults) -> None:
+    """`span` is what the clock says, in minutes that really pass; after `end_before_start` there is nothing to add."""
+    if span > LONGEST_MINUTES:
+        text = f"From start to end it is {span} minutes."
+        faults.append(("end_time", CellRefused("duration_range", text, f"give at most {LONGEST_MINUTES} minutes.")))
+    elif span > 0 and minutes not in (None, span):
+        text = f"From start to end it is {span} minutes, but duration_minutes is {minutes}."
+        fix = f"write {span}, or leave one of the two blank."
+        faults.append(("duration_minutes", CellRefused("duration_mismatch", text, fix)))
+
+
+@lru_cache(maxsize=4096)
+def _day(text: str) -> date:
+    if not _DATE.fullmatch(_require(text)):
+        raise CellRefused("date_format", f"{quoted(text)} is no date.", _date_fix(text))
+    year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise CellRefused("date_range", f"The year {year} is out of range.", "give a year from 2000 to 2100.")
+    try:
+        return date(year, month, day)
+    except ValueError:
+        raise CellRefused("date_unknown", f"The date {text} does not exist.", "correct the month or the day.") from None
+
+
+def _date_fix(text: str) -> str:
+    loose = _LOOSE_DATE.fullmatch(text)
+    if loose:
+        return f"write {loose[1]}-{loose[2]:0>2}-{loose[3]:0>2}."
+    return "write year-month-day with digits, such as 2026-11-30."
+
+
+@lru_cache(maxsize=4096)
+def _clock(text: str) -> time:
+    exact = _CLOCK.fullmatch(_require(text))
+    if not exact:
+        raise CellRefused("time_format", f"{quoted(text)} is no time of day.", _clock_fix(text))
+    return time(int(exact[1]), int(exact[2]))
+
+
+def _clock_fix(text: str) -> str:
+    loose = _LOOSE_CLOCK.fullmatch(text)
+    if loose:
+        hour = int(loose[1])
+        if loose[3] and 1 <= hour <= 12:
+            hour = hour % 12 + (12 if loose[3] in "pP" else 0)
+        suggested = f"{hour:02d}:{loose[2]}"
+        if _CLOCK.fullmatch(suggested):
+            return f"write {suggested}."
+    return "write hours and minutes from 00:00 to 23:59, such as 09:00."
+
+
+def _end_clock(text: str) -> time | None:
+    return _clock(text) if text else None
+
+
+def _zone(text: str) -> str:
+    if not text:
+        return ""
+    try:
+        times.zone(text)
+    except ValueError:
+        fix = "write a name such as Asia/Kolkata, or an offset such as +05:30."
+        raise CellRefused("timezone_unknown", f"{quoted(text)} is no time zone.", fix) from None
+    return text
+
+
+# Numbers and text.
+
+
+def _whole_number(blank: int | None, name: str, code: str, largest: int) -> Callable[[str], int | None]:
+    @lru_cache(maxsize=2048)
+    def read(text: str) -> int | None:
+        if not text:
+            return blank
+        value = int(text) if _WHOLE.fullmatch(text) else 0
+        if not 1 <= value <= largest:
+            fix = f"write a whole number from 1 to {largest}, with digits only."
+            raise CellRefused(code, f"The {name} is {quoted(text)}.", fix)
+        return value
+
+    return read
+
+
+def _require(text: str) -> str:
+    if not text:
+        raise CellRefused("value_missing", "The cell is blank.", "write a value; every row needs one in this column.")
+    return text
+
+
+def _email(text: str) -> str:
+    return addresses.checked(_require(text))
+
+
+def _needed_line(name: str, code: str, longest: int) -> Callable[[str], str]:
+    return lambda text: _fitting(_require(one_line(text)), name, code, longest)
+
+
+def _line(name: str, code: str, longest: int) -> Callable[[str], str]:
+    return lambda text: _fitting(one_line(text), name, code, longest)
+
+
+def _lines(name: str, code: str, longest: int) -> Callable[[str], str]:
+    return lambda text: _fitting(lines(text), name, code, longest)
+
+
+def _fitting(text: str, name: str, code: str, longest: int) -> str:
+    if len(text) > longest:
+        raise CellRefused(code, f"The {name} has {len(text)} characters.", f"shorten it to {longest} characters.")
+    return text
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "candidate_name": _needed_line("name", "name_too_long", NAME_LENGTH),
+    "candidate_email": _email,
+    "job_title": _needed_line("job title", "job_title_too_long", NAME_LENGTH),
+    "company_name": _needed_line("company's name", "company_name_too_long", NAME_LENGTH),
+    "slot_date": _day,
+    "start_time": _clock,
+    "end_time": _end_clock,
+    "duration_minutes": _whole_number(None, "duration in minutes", "duration_range", LONGEST_MINUTES),
+    "timezone": _zone,
+    "capacity": _whole_number(None, "capacity", "capacity_range", LARGEST_CAPACITY),
+    "round": _whole_number(1, "round", "round_range", LAST_ROUND),
+    "booking_notes": _lines("text", "notes_too_long", NOTES_LENGTH),
+    "reference": _line("reference", "reference_too_long", REFERENCE_LENGTH),
+    "candidate_timezone": _zone,
+}
+"""Column: what reads its stripped cell, or raises CellRefused or AddressRefused."""

@@ -1,0 +1,242 @@
+"""The database behind the record: opening, migrating, transactions and errors, on SQLite and PostgreSQL. No tables."""
+
+import fcntl
+import logging
+import re
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import peewee
+import psycopg
+from playhouse.db_url import connect as connect_url
+from playhouse.db_url import parse
+from playhouse.migrations import Runner
+from playhouse.postgres_ext import PooledPsycopg3Database
+
+from store import places
+from store.errors import DatabaseUnusable
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+WRITERS_LOCK = 0x1A7E8F1E55
+"""Key of the one PostgreSQL advisory lock that serialises writers, as the immediate transaction does on SQLite."""
+
+SQLITE_OPTIONS = {
+    "pragmas": {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16384, "temp_store": 2},
+    "timeout": 30,
+    "lock_type": "IMMEDIATE",
+}
+POSTGRESQL_SCHEMES = ("postgres", "postgresql", "psycopg3", "psycopg")
+_PASSWORD_IN_URL = re.compile(r"//[^@/]*@")
+
+Database = peewee.Database
+
+
+def connect(url: str) -> Database:
+    """A database object for DATABASE_URL, not yet opened. Raises DatabaseUnusable for an address of another kind."""
+    try:
+        scheme = urlsplit(url).scheme.partition("+")[0]
+        if scheme == "sqlite":
+            return _sqlite(url)
+        if scheme in POSTGRESQL_SCHEMES:
+            return _postgresql(url)
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise DatabaseUnusable(
+            f"DATABASE_URL is no address of a database ({_without_password(str(error))}).", _URL_FIX
+        ) from None
+    raise DatabaseUnusable(f"DATABASE_URL has the scheme {scheme[:30]!r}, which is not known.", _URL_FIX)
+
+
+_URL_FIX = "write DATABASE_URL as sqlite:///var/interviews.db or postgresql://user:password@host/name."
+
+
+def _sqlite(url: str) -> Database:
+    path = places.resolve(unquote(urlsplit(url).path.removeprefix("/")))
+    if not path.name or urlsplit(url).netloc:
+        raise ValueError("a SQLite address has three slashes before its path")
+    return connect_url("sqlite:////placeholder", **SQLITE_OPTIONS, database=str(path))
+
+
+def _postgresql(url: str) -> Database:
+    given = parse(url, unquote_user=True, unquote_password=True)
+    if not given.get("database"):
+        raise ValueError("the database's name is missing")
+    return PooledPsycopg3Database(
+        **{"connect_timeout": 10, "max_connections": 32, "timeout": 30, "stale_timeout": 300} | given
+    )
+
+
+def _without_password(text: str) -> str:
+    return _PASSWORD_IN_URL.sub("//***@", text)
+
+
+def is_sqlite(db: Database) -> bool:
+    return isinstance(db, peewee.SqliteDatabase)
+
+
+def open_record(url: str) -> Database:
+    """Opens the record, makes or upgrades its tables, and binds the models to it.
+
+    The first open is done under a lock (a file beside SQLite's database, an advisory lock on PostgreSQL), so that
+    processes that start together do not meet. Raises DatabaseUnusable.
+    """
+    from store import models
+
+    db = connect(url)
+    with explained(db):
+        if is_sqlite(db):
+            with _file_lock(Path(db.database)):
+                _upgrade(db)
+        else:
+            _upgrade(db)
+    models.bind(db)
+    return db
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[None]:
+    if path.is_dir():
+        raise DatabaseUnusable(
+            f"{places.shown(path)} is a folder, not a database.", "move it away or correct DATABASE_URL."
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path.with_name(path.name + ".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        place = places.shown(path.parent)
+        raise DatabaseUnusable(f"The database's folder {place} cannot be used: {error.strerror}.",
+                               f"make {place} a folder that this user may write, or correct DATABASE_URL.") from error  # fmt: skip
+
+
+def _upgrade(db: Database) -> None:
+    logging.getLogger("peewee.migrations").setLevel(logging.WARNING)
+    runner = Runner(db, str(MIGRATIONS))
+    if all(step.applied for step in runner.status()):
+        return
+    with writing(db):
+        for step in runner.status():
+            if step.path is not None and not step.applied:
+                runner.up(step.name)
+        if fetch(db, "SELECT 1 FROM meta WHERE name = 'database_id'") == []:
+            execute(db, "INSERT INTO meta (name, value) VALUES ('database_id', ?)", (secrets.token_hex(8),))
+
+
+def database_id(db: Database) -> str:
+    """Sixteen hex digits that name this database, the same for its whole life."""
+    return fetch(db, "SELECT value FROM meta WHERE name = 'database_id'")[0][0]
+
+
+@contextmanager
+def writing(db: Database) -> Iterator[None]:
+    """A transaction of the only writer: immediate on SQLite, behind one advisory lock on PostgreSQL."""
+    with explained(db), db.atomic():
+        if not is_sqlite(db):
+            db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITERS_LOCK,))
+        yield
+
+
+@contextmanager
+def changing(db: Database) -> Iterator[None]:
+    """A short transaction that touches rows no other writer competes for in another order (claims, visits)."""
+    with explained(db), db.atomic():
+        yield
+
+
+@contextmanager
+def viewing(db: Database) -> Iterator[None]:
+    """Several reads that see one state of the record. Nothing may be written inside."""
+    with explained(db):
+        if is_sqlite(db):
+            with db.atomic("DEFERRED"):
+                yield
+        else:
+            with db.atomic():
+                db.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                yield
+
+
+@contextmanager
+def lent(db: Database) -> Iterator[None]:
+    """A connection for the length of a request: given back to the pool on PostgreSQL, kept by the thread on SQLite."""
+    with explained(db):
+        if is_sqlite(db):
+            yield
+        else:
+            with db.connection_context():
+                yield
+
+
+@lru_cache(maxsize=512)
+def _postgresql_sql(sql: str) -> str:
+    return sql.replace("?", "%s")
+
+
+def _run(db: Database, sql: str, parameters: Sequence):
+    return db.execute_sql(sql if is_sqlite(db) else _postgresql_sql(sql), parameters or None)
+
+
+def fetch(db: Database, sql: str, parameters: Sequence = ()) -> list[tuple]:
+    """All rows of a query (or of a statement with RETURNING) written with `?` for parameters."""
+    return _run(db, sql, parameters).fetchall()
+
+
+def execute(db: Database, sql: str, parameters: Sequence = ()) -> int:
+    """Runs one statement written with `?`; gives the number of rows it touched."""
+    return _run(db, sql, parameters).rowcount
+
+
+def execute_many(db: Database, sql: str, rows: Iterable[Sequence]) -> None:
+    """Runs one statement written with `?` for each row."""
+    with explained(db):
+        db.cursor().executemany(sql if is_sqlite(db) else _postgresql_sql(sql), rows)
+
+
+def among(db: Database, column: str) -> str:
+    """SQL for `column is one of the values`, taking the one parameter that `values` makes, of any length."""
+    if is_sqlite(db):
+        return f"{column} IN (SELECT value FROM json_each(?))"
+    return f"{column} = ANY(?)"
+
+
+@contextmanager
+def explained(db: Database) -> Iterator[None]:
+    """Turns the driver's errors about the database itself (not about its rows) into DatabaseUnusable, with the fix."""
+    try:
+        yield
+    except (peewee.OperationalError, peewee.InterfaceError, psycopg.OperationalError) as error:
+        raise _explain(db, error) from error
+    except peewee.DatabaseError as error:
+        if type(error) is not peewee.DatabaseError:
+            raise
+        raise _explain(db, error) from error
+
+
+_REASONS = (
+    ("locked", "is locked by another program.", "wait for the other job to end, or end it, and run this again."),
+    ("full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing half-done was kept."),
+    ("disk i/o", "cannot be written: the disk failed or is full.", "check the disk's free space and health."),
+    ("no space left", "cannot grow: the server's disk is full.", "free some disk space on the database server."),
+    ("not a database", "is not a database.", "move that file away or correct DATABASE_URL."),
+    ("malformed", "is damaged.", "restore it from a backup."),
+    ("unable to open", "cannot be opened.", "check that its folder exists and may be written, or correct DATABASE_URL."),
+    ("readonly", "may not be written.", "give this user the right to write it and its folder."),
+    ("password authentication", "refused the user or the password.", "correct the user and password in DATABASE_URL."),
+    ("does not exist", "does not exist on the server.", "create it (createdb) or correct DATABASE_URL."),
+)  # fmt: skip
+
+
+def _explain(db: Database, error: Exception) -> DatabaseUnusable:
+    text = str(error)
+    name = f"The database {places.shown(db.database)}" if is_sqlite(db) else f"The PostgreSQL database {db.database!r}"
+    for sign, what, fix in _REASONS:
+        if sign in text.lower():
+            return DatabaseUnusable(f"{name} {what}", fix)
+    cause = _without_password(text.strip().splitlines()[-1] if text.strip() else type(error).__name__)
+    return DatabaseUnusable(
+        f"{name} cannot be used: {cause[:200]}", "check that it runs and that DATABASE_URL is right."
+    )

@@ -1,0 +1,95 @@
+"""The record's refusals. Each carries data; the words for people are made from it at the edge."""
+
+from dataclasses import dataclass
+
+
+class StoreError(Exception):
+    """Base of all refusals of the record. `fix` says in one line what the person reading must do."""
+
+    fix: str = ""
+
+    def __init__(self, message: str, fix: str = ""):
+        super().__init__(message)
+        self.fix = fix or self.fix
+
+    def line(self) -> str:
+        """One line for people: what is wrong, then what to do."""
+        return f"{self} To fix: {self.fix}" if self.fix else str(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found wrong in the settings: a stable id, what is wrong, and what to do."""
+
+    id: str
+    what: str
+    fix: str
+
+    def line(self) -> str:
+        return f"[{self.id}] {self.what} To fix: {self.fix}"
+
+
+class SettingsError(StoreError):
+    """The settings cannot be used. `findings` holds every problem, found in one pass."""
+
+    def __init__(self, findings: list[Finding]):
+        super().__init__("; ".join(finding.line() for finding in findings))
+        self.findings = findings
+
+
+class DatabaseUnusable(StoreError):
+    """The database cannot be opened, read or written: wrong address, locked, full, or not a database."""
+
+
+class KeyRingUnusable(StoreError):
+    """The key ring is missing, unreadable, or not the one this database's links were made with."""
+
+
+class FileRefused(StoreError):
+    """The whole candidates file is refused; nothing of it was booked. `place` says where (line, byte or column)."""
+
+    def __init__(self, code: str, message: str, fix: str, place: str = ""):
+        super().__init__(message, fix)
+        self.code, self.place = code, place
+
+
+class TimeRefused(StoreError):
+    """A local time that cannot be used; `code` says why and the message shows both readings where there are two."""
+
+    def __init__(self, code: str, message: str, fix: str):
+        super().__init__(message, fix)
+        self.code = code
+
+
+class BookingRefused(StoreError):
+    """One booking, move or cancel was refused by a rule; nothing was changed.
+
+    `code` is the rule's name (slot_past, slot_full, candidate_busy, ...), `field` the input it is about.
+    """
+
+    def __init__(self, code: str, message: str, fix: str = "", field: str = ""):
+        super().__init__(message, fix)
+        self.code, self.field = code, field
+
+
+class NotFound(StoreError):
+    """A named thing does not exist. `field` names the parameter that held its id."""
+
+    def __init__(self, field: str, value: object):
+        super().__init__(f"{field}: nothing with the id {value!r} exists.", f"give an existing {field}.")
+        self.field, self.value = field, value
+
+
+class UnknownKey(StoreError):
+    """A session_key that opens nothing; every reason (malformed, unknown, revoked) looks the same."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not known.")
+
+
+class NotAdmitted(StoreError):
+    """The access window does not let the candidate begin now. `state` is the window's state, `opens_at` when it opens."""
+
+    def __init__(self, state: str, opens_at=None):
+        super().__init__(f"The interview cannot be started now: it is {state}.")
+        self.state, self.opens_at = state, opens_at

@@ -1,0 +1,156 @@
+"""The record's tables as peewee models, for ordinary queries; batches and requests use plain SQL.
+
+The schema itself, with its checks and indexes, is made by `store/migrations`.
+"""
+
+from datetime import datetime
+
+import peewee
+
+from store import times
+
+_proxy = peewee.DatabaseProxy()
+
+
+def bind(db: peewee.Database) -> None:
+    """Binds every model to the opened record of this process."""
+    _proxy.initialize(db)
+
+
+class Instant(peewee.DoubleField):
+    """Epoch seconds in the database, aware UTC in Python. A naive datetime raises ValueError."""
+
+    def db_value(self, value: datetime | float | None) -> float | None:
+        return times.epoch(value) if isinstance(value, datetime) else value
+
+    def python_value(self, value: float | None) -> datetime | None:
+        return None if value is None else times.from_epoch(value)
+
+
+class Model(peewee.Model):
+    class Meta:
+        database = _proxy
+        legacy_table_names = False
+
+
+class Candidate(Model):
+    address = peewee.TextField(unique=True)
+    email = peewee.TextField()
+    name = peewee.TextField()
+    timezone = peewee.TextField()
+    created_at = Instant()
+
+
+class Job(Model):
+    identity = peewee.TextField(unique=True)
+    title = peewee.TextField()
+    company = peewee.TextField()
+    created_at = Instant()
+
+
+class InterviewSlot(Model):
+    job = peewee.ForeignKeyField(Job)
+    starts_at = Instant()
+    ends_at = Instant()
+    state = peewee.TextField()
+    created_at = Instant()
+
+
+class Seat(Model):
+    slot = peewee.ForeignKeyField(InterviewSlot, backref="seats")
+    number = peewee.IntegerField()
+
+
+class Interview(Model):
+    """`started_at` and `ended_at` are the booked times; the actual start is the session's `begun_at`."""
+
+    candidate = peewee.ForeignKeyField(Candidate)
+    job = peewee.ForeignKeyField(Job)
+    round = peewee.IntegerField()
+    started_at = Instant()
+    ended_at = Instant()
+    timezone = peewee.TextField()
+    state = peewee.TextField()
+    opens_before = peewee.IntegerField()
+    closes_after = peewee.IntegerField()
+    sequence = peewee.IntegerField()
+    reference = peewee.TextField()
+    is_test = peewee.BooleanField()
+    created_at = Instant()
+
+
+class InterviewSchedule(Model):
+    interview = peewee.ForeignKeyField(Interview, backref="schedules")
+    slot = peewee.ForeignKeyField(InterviewSlot)
+    seat = peewee.ForeignKeyField(Seat, null=True)
+    state = peewee.TextField()
+    booking_notes = peewee.TextField()
+    batch_id = peewee.BigIntegerField(null=True)
+    booked_at = Instant()
+    changed_at = Instant()
+
+
+class InterviewSession(Model):
+    interview = peewee.ForeignKeyField(Interview, backref="sessions", unique=True)
+    public = peewee.TextField(unique=True)
+    key_id = peewee.TextField()
+    generation = peewee.IntegerField()
+    opened_at = Instant(null=True)
+    begun_at = Instant(null=True)
+    engaged_at = Instant(null=True)
+    finished_at = Instant(null=True)
+    created_at = Instant()
+
+
+class PortalVisit(Model):
+    session = peewee.ForeignKeyField(InterviewSession, backref="visits")
+    cookie_hash = peewee.TextField(unique=True)
+    kind = peewee.TextField()
+    generation = peewee.IntegerField()
+    engaged_at = Instant(null=True)
+    created_at = Instant()
+
+
+class Notification(Model):
+    interview = peewee.ForeignKeyField(Interview, backref="notifications")
+    kind = peewee.TextField()
+    occurrence = peewee.IntegerField()
+    state = peewee.TextField()
+    recipient = peewee.TextField()
+    facts = peewee.TextField()
+    message_id = peewee.TextField()
+    token = peewee.TextField()
+    batch_id = peewee.BigIntegerField(null=True)
+    due_at = Instant()
+    attempts = peewee.IntegerField()
+    owner = peewee.TextField(null=True)
+    lease_until = Instant(null=True)
+    hand_over = peewee.TextField(null=True)
+    handed_over_at = Instant(null=True)
+    settled_at = Instant(null=True)
+    signature = peewee.TextField(null=True)
+    reply = peewee.TextField(null=True)
+    fix = peewee.TextField(null=True)
+    created_at = Instant()
+
+
+class Batch(Model):
+    kind = peewee.TextField()
+    source = peewee.TextField()
+    source_sha256 = peewee.TextField()
+    fingerprint = peewee.TextField(null=True)
+    state = peewee.TextField()
+    created_at = Instant()
+    finished_at = Instant(null=True)
+
+
+class Event(Model):
+    at = Instant()
+    kind = peewee.TextField()
+    interview_id = peewee.BigIntegerField(null=True)
+    batch_id = peewee.BigIntegerField(null=True)
+    data = peewee.TextField()
+
+
+MODELS = (Candidate, Job, InterviewSlot, Seat, Interview, InterviewSchedule, InterviewSession, PortalVisit,
+          Notification, Batch, Event)  # fmt: skip

@@ -1,0 +1,231 @@
+"""The outbox as data: claiming queued mails under a lease, handing over, settling, and what became of expired leases.
+
+No SMTP here. The promise that these steps keep: a mail is lost by no crash, is marked sent only after the server's
+reply, and is doubled only if its worker dies between the final dot and the commit of the reply.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from store import bulk, events
+from store.database import Database, among, changing, execute, execute_many, fetch, is_sqlite
+from store.facts import Facts, HandOver
+
+UNKNOWN_RESENDS = 3
+"""So often a mail whose outcome is unknown is sent again by itself; then it waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxMail:
+    """One claimed mail with what its link is made from. `handed_over_at` is set if an earlier attempt may have arrived."""
+
+    id: int
+    interview_id: int
+    kind: str
+    recipient: str
+    facts_json: str
+    message_id: str
+    token: str
+    attempts: int
+    hand_over: HandOver | None
+    handed_over_at: float | None
+    created_at: float
+    public: str
+    key_id: str
+    generation: int
+
+    @property
+    def facts(self) -> Facts:
+        return Facts.from_json(self.facts_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one attempt. `state` is sent, failed, unknown or queued; `due_at` when a queued or unknown one is next.
+
+    `handed_over_at` stays set only if the candidate may have received a copy. `attempts` is the new count.
+    """
+
+    id: int
+    state: str
+    due_at: float
+    attempts: int
+    handed_over_at: float | None
+    signature: str = ""
+    reply: str = ""
+    fix: str = ""
+
+
+def claim(
+    db: Database, *, owner: str, now: float, lease: float, limit: int, interview_id: int | None = None
+) -> list[OutboxMail]:
+    """Takes up to `limit` queued mails that are due, oldest first, for `lease` seconds. No two owners get the same."""
+    condition, parameters = "state = 'queued' AND due_at <= ?", [now]
+    if interview_id is not None:
+        condition, parameters = condition + " AND interview_id = ?", [now, interview_id]
+    due = f"SELECT id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
+    assign = "UPDATE notification SET state = 'claimed', owner = ?, lease_until = ?"
+    with changing(db):
+        if is_sqlite(db):
+            sql = f"{assign} WHERE id IN ({due}) RETURNING id"
+            taken = fetch(db, sql, (owner, now + lease, *parameters, limit))
+        else:
+            sql = f"WITH due AS MATERIALIZED ({due} FOR UPDATE SKIP LOCKED) {assign} FROM due WHERE notification.id = due.id"
+            taken = fetch(db, f"{sql} RETURNING notification.id", (*parameters, limit, owner, now + lease))
+        return _read(db, [row[0] for row in taken])
+
+
+def _read(db: Database, ids: Sequence[int]) -> list[OutboxMail]:
+    if not ids:
+        return []
+    sql = (
+        "SELECT n.id, n.interview_id, n.kind, n.recipient, n.facts, n.message_id, n.token, n.attempts, n.hand_over,"
+        " n.handed_over_at, n.created_at, s.public, s.key_id, s.generation"
+        f" FROM notification n JOIN interview_session s ON s.interview_id = n.interview_id WHERE {among(db, 'n.id')}"
+        " ORDER BY n.due_at, n.id"
+    )
+    return [
+        OutboxMail(*row[:8], HandOver.from_json(row[8]) if row[8] else None, *row[9:])
+        for row in fetch(db, sql, (bulk.values(db, ids),))
+    ]
+
+
+def hand_over(
+    db: Database, ids: Sequence[int], *, owner: str, record: HandOver, now: float, lease_until: float
+) -> set[int]:
+    """Commits that these mails go to the server now; gives those that may go.
+
+    A mail that was superseded, or whose lease was lost, is not among them and must not be sent. `record` is kept for
+    mails that have none yet; the lease runs until `lease_until`.
+    """
+    if not ids:
+        return set()
+    chosen, lock = bulk.values(db, ids), "" if is_sqlite(db) else " FOR UPDATE"
+    held = (
+        f"SELECT id FROM notification WHERE {among(db, 'id')} AND state = 'claimed' AND owner = ? AND lease_until > ?"
+    )
+    sql = (
+        f"WITH held AS ({held} ORDER BY id{lock}) UPDATE notification SET state = 'handed_over', handed_over_at = ?,"
+        " lease_until = ?, hand_over = coalesce(hand_over, ?), attempts = attempts + 1"
+        " WHERE id IN (SELECT id FROM held) RETURNING id"
+    )
+    with changing(db):
+        rows = fetch(db, sql, (chosen, owner, now, now, lease_until, record.to_json()))
+    return {row[0] for row in rows}
+
+
+_NEWER = (
+    "EXISTS (SELECT 1 FROM notification n WHERE n.interview_id = notification.interview_id AND n.id > notification.id)"
+)
+
+
+def settle(db: Database, settlements: Sequence[Settlement], *, owner: str, now: float) -> None:
+    """Commits what became of attempts. A mail that is to be tried again but has a newer one after it is superseded."""
+    if not settlements:
+        return
+    rows = [
+        (s.state, s.due_at, now, s.attempts, s.handed_over_at, s.signature, s.reply, s.fix, s.id, owner)
+        for s in sorted(settlements, key=lambda settlement: settlement.id)
+    ]
+    with changing(db):
+        execute_many(
+            db,
+            "UPDATE notification SET state = ?, due_at = ?, settled_at = ?, attempts = ?, handed_over_at = ?, signature = ?,"
+            " reply = ?, fix = ?, owner = NULL, lease_until = NULL"
+            " WHERE id = ? AND owner = ? AND state IN ('claimed', 'handed_over', 'unknown')",
+            rows,
+        )
+        again = [s.id for s in settlements if s.state != "sent"]
+        if again:
+            _supersede_old(db, again, now)
+            _record_failures(db, settlements, now)
+
+
+def _supersede_old(db: Database, ids: Sequence[int], now: float) -> None:
+    execute(
+        db,
+        "UPDATE notification SET state = 'superseded', settled_at = ? WHERE state IN ('queued', 'failed', 'unknown')"
+        f" AND {among(db, 'id')} AND {_NEWER}",
+        (now, bulk.values(db, sorted(ids))),
+    )
+
+
+def _record_failures(db: Database, settlements: Sequence[Settlement], now: float) -> None:
+    failures = {s.id: s for s in settlements if s.state in ("failed", "unknown") or s.signature}
+    if failures:
+        sql = f"SELECT id, interview_id, batch_id FROM notification WHERE {among(db, 'id')}"
+        events.record_many(
+            db,
+            [
+                (now, f"mail_{failures[mail_id].state}", interview_id, batch_id,
+                 {"notification": mail_id, "signature": failures[mail_id].signature, "reply": failures[mail_id].reply})
+                for mail_id, interview_id, batch_id in fetch(db, sql, (bulk.values(db, sorted(failures)),))
+            ],
+        )  # fmt: skip
+
+
+def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str, int]:
+    """Deals with expired leases and held unknowns; gives how many were queued again, became unknown or were superseded.
+
+    A claimed mail whose lease ran out is queued again. One that was handed over becomes unknown for `hold` seconds; then
+    it is queued again if `resend`, at most UNKNOWN_RESENDS times, or waits for a person.
+    """
+    with changing(db):
+        requeued = execute(
+            db,
+            "UPDATE notification SET state = 'queued', owner = NULL, lease_until = NULL"
+            " WHERE state = 'claimed' AND lease_until <= ?",
+            (now,),
+        )
+        lost = fetch(
+            db,
+            f"UPDATE notification SET state = CASE WHEN {_NEWER} THEN 'superseded' ELSE 'unknown' END, due_at = ?,"
+            " settled_at = ?, lease_until = NULL, signature = 'worker_lost', fix = ?,"
+            " reply = 'The sending program ended after the mail was handed over.'"
+            " WHERE state = 'handed_over' AND lease_until <= ? RETURNING id, interview_id, batch_id, state",
+            (now + hold, now, UNKNOWN_FIX, now),
+        )
+        events.record_many(
+            db,
+            [
+                (now, f"mail_{state}", interview, batch, {"notification": mail})
+                for mail, interview, batch, state in lost
+            ],
+        )
+        again = 0
+        if resend:
+            again = execute(
+                db,
+                "UPDATE notification SET state = 'queued', owner = NULL"
+                " WHERE state = 'unknown' AND due_at <= ? AND attempts <= ?",
+                (now, UNKNOWN_RESENDS),
+            )
+    unknown = sum(1 for row in lost if row[3] == "unknown")
+    return {"requeued": requeued + again, "unknown": unknown, "superseded": len(lost) - unknown}
+
+
+UNKNOWN_FIX = "it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold; python -m mailer resend ID sends it now."
+
+
+def resend(db: Database, notification_id: int, *, now: float) -> bool:
+    """Queues a failed or unknown mail again, by hand; False if it is in another state or has a newer one after it."""
+    with changing(db):
+        done = execute(
+            db,
+            "UPDATE notification SET state = 'queued', due_at = ?, attempts = 0, owner = NULL"
+            f" WHERE id = ? AND state IN ('failed', 'unknown') AND NOT {_NEWER}",
+            (now, notification_id),
+        )
+        if done:
+            events.record(db, "mail_requeued_by_hand", at=now, notification=notification_id)
+    return bool(done)
+
+
+def next_due(db: Database) -> float | None:
+    """When the next queued, leased or held mail needs attention (epoch seconds); None if there is none."""
+    sql = (
+        "SELECT min(at) FROM (SELECT min(due_at) AS at FROM notification WHERE state = 'queued'"
+        " UNION ALL SELECT min(lease_until) FROM notification WHERE state IN ('claimed', 'handed_over')"
+        " UNION ALL SELECT min(due_at) FROM notification WHERE state = 'unknown') AS times"
+    )
+    return fetch(db, sql)[0][0]

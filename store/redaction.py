@@ -1,0 +1,82 @@
+"""What must never be read by others is taken out here: keys, passwords, tokens, addresses. The last guard, not the first."""
+
+import logging
+import re
+import sys
+import traceback
+from collections.abc import Iterable
+from types import TracebackType
+
+from store.session_keys import SESSION_KEY
+
+HIDDEN = "***"
+_ADDRESS = re.compile(r"(?<![\w.+%-])([\w.+%'-])[\w.+%'-]*@([\w-]+(?:\.[\w-]+)+)")
+_NAMED_SECRET = re.compile(
+    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)[^\s\"',;&]+",
+    re.IGNORECASE,
+)
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
+_ROTATING: set[str] = set()
+
+
+def hide_values(values: Iterable[str]) -> None:
+    """Names secret values of this process (a password, a token), so that `redact` hides them wherever they appear."""
+    _ROTATING.update(value for value in values if value and len(value) >= 4)
+
+
+def masked_address(address: str) -> str:
+    """`a***@example.com`: enough to recognise, not enough to write to."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}***@{domain}" if local else HIDDEN
+
+
+def redact(text: str) -> str:
+    """The text without session keys, known secrets, named secrets and whole mail addresses."""
+    for value in _ROTATING:
+        text = text.replace(value, HIDDEN)
+    text = SESSION_KEY.sub(HIDDEN, text)
+    text = _URL_PASSWORD.sub(r"\1***@", text)
+    text = _NAMED_SECRET.sub(r"\1***", text)
+    return _ADDRESS.sub(r"\1***@\2", text)
+
+
+def one_line(text: str) -> str:
+    """Control characters and line ends as visible escapes, so that one event stays one line."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats a record, its traceback included, without secrets; a message is always one line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = one_line(redact(record.getMessage()))
+        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
+        line = f"{stamp}Z {record.levelname} {message}"
+        if record.exc_info and record.exc_info[1] is not None:
+            line += " | " + one_line(redact("".join(traceback.format_exception(record.exc_info[1])).strip()))
+        return line
+
+
+class RedactedStream:
+    """A text stream (stderr, wsgi.errors) that never lets a secret through."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(redact(text))
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        self._stream.writelines(redact(line) for line in lines)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(redact("".join(traceback.format_exception(kind, error, trace))))
+
+
+def install_excepthook() -> None:
+    """From now on an uncaught error of this process is printed without secrets."""
+    sys.excepthook = _excepthook

@@ -1,0 +1,109 @@
+"""Settings shared by the record, the mailer and the portal, read from the environment and `.env` (the environment wins).
+
+The mail account's own settings live in `mailer/config.py` on the same base.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from store import times
+from store.errors import Finding, SettingsError
+from store.places import ROOT
+
+
+class FromEnvironment(BaseSettings):
+    """Reads upper-case variables from the environment and `.env`; unknown ones are left alone."""
+
+    model_config = SettingsConfigDict(
+        env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, frozen=True
+    )
+
+    @classmethod
+    def load(cls, **given: Any) -> Self:
+        """The settings, `given` ones first. Raises SettingsError with one finding per wrong setting."""
+        try:
+            return cls(**given)
+        except ValidationError as error:
+            raise SettingsError([_finding(problem) for problem in error.errors(include_input=False)]) from None
+        except UnicodeDecodeError as error:
+            raise SettingsError([_unreadable(error)]) from None
+        except OSError as error:
+            raise SettingsError([_unreadable(error)]) from None
+
+
+def _finding(problem: dict[str, Any]) -> Finding:
+    name = ".".join(str(part) for part in problem["loc"]).upper() or "SETTINGS"
+    what = problem["msg"].removeprefix("Value error, ")
+    return Finding(
+        f"settings.{name.lower()}", f"{name}: {what}.".replace("..", "."), f"correct {name} in .env or the environment."
+    )
+
+
+def _unreadable(error: Exception) -> Finding:
+    return Finding("settings.env_file", f".env cannot be read ({error}).", "make .env a readable UTF-8 text file.")
+
+
+def _zone_name(name: str) -> str:
+    times.zone(name)
+    return name
+
+
+def _backend_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("is no web address; write it like https://interviews.example.com")
+    if parts.query or parts.fragment or parts.username or parts.path not in ("", "/"):
+        raise ValueError("must be scheme and host only, like https://interviews.example.com")
+    if not url.isascii():
+        raise ValueError("must be ASCII; write an international name in its xn-- form")
+    if parts.port == 0:
+        raise ValueError("port 0 is no port")
+    return url.rstrip("/")
+
+
+class Settings(FromEnvironment):
+    """What the whole toolkit shares. Times are minutes, sizes are bytes."""
+
+    database_url: SecretStr = SecretStr("sqlite:///var/interviews.db")
+    backend_url: Annotated[str, AfterValidator(_backend_url)] = "http://localhost:8000"
+    ops_email: str = ""
+    interview_timezone: Annotated[str, AfterValidator(_zone_name)] = "Asia/Kolkata"
+    interview_opens_before: int = Field(15, ge=0, le=1440)
+    interview_closes_after: int = Field(15, ge=1, le=1440)
+    session_key_ring: SecretStr = SecretStr("secrets/key_ring.json")
+    portal_host: str = "127.0.0.1"
+    portal_port: int = Field(8000, ge=0, le=65535)
+    portal_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    candidates_file_bytes: int = Field(200_000_000, ge=1)
+    candidates_row_chars: int = Field(20_000, ge=100)
+    candidates_file_rows: int = Field(1_000_000, ge=1)
+
+    @field_validator("portal_hosts", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        return (
+            tuple(part.strip().lower() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @property
+    def backend_host(self) -> str:
+        """The host that mails and Message-IDs name, without a port."""
+        return urlsplit(self.backend_url).hostname or ""
+
+    @property
+    def links_are_local(self) -> bool:
+        """Whether a link made from BACKEND_URL opens on this machine only."""
+        host = self.backend_host
+        return host in ("localhost", "0.0.0.0", "::1", "::") or host.endswith(".localhost") or host.startswith("127.")
+
+
+@lru_cache(maxsize=1)
+def from_environment() -> Settings:
+    """The process's settings, read once. Only entry points call this."""
+    return Settings.load()

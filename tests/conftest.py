@@ -1,0 +1,107 @@
+"""What every test may ask for: a freshly migrated record on each engine, its settings and its key ring."""
+
+import os
+import secrets
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from store import database, session_keys
+from store.settings import Settings
+
+POSTGRESQL_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+
+
+def need(present: object, reason: str) -> None:
+    """Skips the test with a reason; in CI (REQUIRE_ALL=1) a missing part fails instead."""
+    if not present:
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(f"REQUIRE_ALL=1, but {reason}")
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_this_machine(monkeypatch):
+    """Tests see neither the developer's .env nor mail settings of the shell."""
+    for name in list(os.environ):
+        if name.startswith(("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", None)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory):
+    path = tmp_path_factory.mktemp("template") / "record.db"
+    database.open_record(f"sqlite:///{path}").close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def _postgresql_url():
+    try:
+        server = psycopg.connect(POSTGRESQL_SERVER, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        need(False, f"no PostgreSQL server at 127.0.0.1:5432 (set TEST_POSTGRESQL_URL): {str(error).splitlines()[0]}")
+    name = f"interview_ops_test_{os.getpid()}_{secrets.token_hex(3)}"
+    server.execute(f"CREATE DATABASE {name}")
+    yield POSTGRESQL_SERVER.rsplit("/", 1)[0] + "/" + name
+    server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    server.close()
+
+
+def _emptied(url: str) -> str:
+    tables = "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
+    with psycopg.connect(url, autocommit=True) as connection:
+        names = [row[0] for row in connection.execute(tables) if row[0] not in ("schema_migration", "meta")]
+        if names:
+            connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY")
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def record_url(request, tmp_path):
+    """The address of an empty, migrated record; the test runs once on each engine."""
+    if request.param == "postgresql":
+        return _emptied(request.getfixturevalue("_postgresql_url"))
+    path = tmp_path / "var" / "interviews.db"
+    path.parent.mkdir()
+    shutil.copy(request.getfixturevalue("_sqlite_template"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def db(record_url):
+    """The opened record, bound to the models."""
+    record = database.open_record(record_url)
+    yield record
+    record.close()
+    if not database.is_sqlite(record):
+        record.close_all()
+
+
+@pytest.fixture
+def settings(record_url, tmp_path):
+    """Settings of a small installation that lives in the test's own folder."""
+    return Settings(
+        database_url=record_url, backend_url="https://interviews.example.com", session_key_ring=str(tmp_path / "key_ring.json")
+    )
+
+
+@pytest.fixture
+def ring(db, settings):
+    """The key ring that belongs to the record."""
+    return session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=NOW)
+
+
+@pytest.fixture
+def now():
+    """The instant at which the test happens: 2026-11-20 06:00 UTC, 11:30 in India."""
+    return NOW
+
+
+@pytest.fixture
+def tomorrow(now):
+    return now + timedelta(days=1)

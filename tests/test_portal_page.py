@@ -1,0 +1,249 @@
+"""The portal's pages in a real Chromium: they count, turn and begin by themselves, by the server's clock."""
+
+import re
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from conftest import need
+
+from store import booking, database, places, session_keys, times
+from store.database import execute, fetch
+from store.requests import BookingRequest
+from store.settings import Settings
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+DEVICE_CLOCK_IS_WRONG = "Date.now = () => 1000000000000; Date = class extends Date { constructor() { super(1e12); } };"
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory, request):
+    """A record on SQLite with a portal serving it."""
+    folder = tmp_path_factory.mktemp("page")
+    shutil.copy(request.getfixturevalue("_sqlite_template"), folder / "record.db")
+    url, ring_path = f"sqlite:///{folder}/record.db", str(folder / "key_ring.json")
+    settings = Settings(database_url=url, session_key_ring=ring_path, backend_url="http://localhost:8000")
+    db = database.open_record(url)
+    ring = session_keys.load_ring(db, ring_path, now=times.now())
+    child = subprocess.Popen(
+        [sys.executable, str(places.ROOT / "portal.py")], stdout=subprocess.PIPE, text=True,
+        env={"DATABASE_URL": url, "SESSION_KEY_RING": ring_path, "PORTAL_PORT": "0", "PORTAL_HOST": "127.0.0.1",
+             "BACKEND_URL": "http://localhost:8000"},
+    )  # fmt: skip
+    base = child.stdout.readline().split()[1]
+    yield SimpleNamespace(db=db, ring=ring, settings=settings, base=base, count=iter(range(1000)))
+    child.terminate()
+    child.wait(10)
+    child.stdout.close()
+    db.close()
+
+
+@pytest.fixture
+def book(here):
+    """Books an interview that starts so long from now."""
+
+    def made(starts_in, minutes=45):
+        number, start = next(here.count), times.now() + starts_in
+        request = BookingRequest(
+            candidate_name="Asha Rao", email=f"a{number}@example.com", address=f"a{number}@example.com",
+            job_title="Nurse", company_name="Acme", starts_at=start, ends_at=start + minutes * MINUTE,
+            timezone="Asia/Kolkata",
+        )  # fmt: skip
+        booked = booking.book_slot(
+            here.db, request, settings=here.settings, ring=here.ring, now=start - timedelta(days=2)
+        )
+        sql = "SELECT public, id FROM interview_session WHERE interview_id = ?"
+        public, session = fetch(here.db, sql, (booked.interview_id,))[0]
+        key = session_keys.session_key(public, "1", 1, here.ring)
+        link = f"{here.base}/?session_key={key}"
+        return SimpleNamespace(id=booked.interview_id, session=session, start=start, link=link)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    need(chromium, "no chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser):
+    """A phone's page; errors of the script fail the test."""
+    context = browser.new_context(viewport={"width": 360, "height": 740})
+    opened = context.new_page()
+    opened.set_default_timeout(8000)
+    errors = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    yield opened
+    context.close()
+    assert errors == []
+
+
+def begun_at(here, booked):
+    return fetch(here.db, "SELECT begun_at FROM interview_session WHERE id = ?", (booked.session,))[0][0]
+
+
+def reach(page, state):
+    page.wait_for_selector(f"main[data-state={state}]")
+
+
+def test_the_interview_begins_by_itself_without_a_reload(here, book, page):
+    booked = book(2 * SECOND)
+    page.goto(booked.link)
+    page.evaluate("window.kept = 'this page was never left'")
+    assert page.get_attribute("main", "data-state") == "waiting"
+    reach(page, "running")
+    assert page.evaluate("window.kept") == "this page was never left"
+    assert page.locator("h1").inner_text() == "Your interview has begun"
+    assert page.url == f"{here.base}/interview"
+    assert begun_at(here, booked) >= times.epoch(booked.start)
+
+
+def test_an_early_page_becomes_the_waiting_room_by_itself(book, page):
+    page.goto(book(15 * MINUTE + SECOND).link)
+    assert page.get_attribute("meta[name=interview-state]", "content") == "early"
+    reach(page, "waiting")
+    assert page.get_attribute("meta[name=interview-state]", "content") == "waiting"
+    assert page.locator("h1").inner_text() == "You are in the right place"
+
+
+def test_the_countdown_follows_the_server_when_the_device_is_years_off(book, page):
+    page.add_init_script(DEVICE_CLOCK_IS_WRONG)
+    page.goto(book(10 * MINUTE).link)
+    page.wait_for_selector("[data-clock]:not(:empty)")
+    assert re.fullmatch(r"0?9:5\d|10:00", page.locator("[data-clock]").inner_text())
+
+
+def test_the_countdown_runs(book, page):
+    page.goto(book(10 * MINUTE).link)
+    page.wait_for_selector("[data-clock]:not(:empty)")
+    first = page.locator("[data-clock]").inner_text()
+    page.wait_for_function("first => document.querySelector('[data-clock]').textContent !== first", arg=first)
+    assert page.locator("[data-clock]").inner_text() < first
+
+
+def test_screen_readers_hear_the_countdown_once_and_not_each_second(book, page):
+    page.goto(book(4 * MINUTE + 30 * SECOND).link)
+    spoken = page.locator("[data-spoken]")
+    page.wait_for_selector("[data-clock]:not(:empty)")
+    heard = spoken.inner_text()
+    page.wait_for_timeout(1100)
+    assert heard == spoken.inner_text() == "Your interview starts in: 5 minutes"
+    assert page.get_attribute("[data-clock]", "aria-live") == "off"
+
+
+def test_a_hidden_page_begins_only_when_it_is_looked_at(here, book, page):
+    hidden = "Object.defineProperty(document, 'visibilityState', { get: () => window.seen ? 'visible' : 'hidden' });"
+    page.add_init_script(hidden)
+    booked = book(-MINUTE)
+    page.goto(booked.link)
+    page.wait_for_timeout(800)
+    assert (begun_at(here, booked), page.get_attribute("main", "data-state")) == (None, "open")
+    page.evaluate("window.seen = true; document.dispatchEvent(new Event('visibilitychange'))")
+    reach(page, "running")
+    assert begun_at(here, booked) is not None
+
+
+def test_a_lost_connection_is_said_and_the_start_happens_when_it_is_back(book, page):
+    page.goto(book(3 * SECOND).link)
+    page.context.set_offline(True)
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("[data-notice]:not([hidden])")
+    assert "We keep trying" in page.locator("[data-notice]").inner_text()
+    page.context.set_offline(False)
+    reach(page, "running")
+    page.wait_for_selector("[data-notice]", state="hidden")
+
+
+def test_the_start_button_works_when_the_first_try_failed(book, page):
+    failed = []
+
+    def fail_once(route):
+        failed.append(route.request.url)
+        return route.abort() if len(failed) == 1 else route.continue_()
+
+    page.route("**/api/interview/start", fail_once)
+    page.goto(book(-MINUTE).link)
+    page.click("[data-start-now]")
+    reach(page, "running")
+    assert len(failed) >= 2
+
+
+def test_a_crash_or_another_device_goes_on_after_the_entry_window_closed(here, book, browser):
+    booked = book(-20 * MINUTE)
+    execute(here.db, "UPDATE interview_session SET begun_at = ? WHERE id = ?",
+            (times.epoch(times.now() - 19 * MINUTE), booked.session))  # fmt: skip
+    for _ in range(2):
+        device = browser.new_context().new_page()
+        device.goto(booked.link)
+        device.reload()
+        assert device.get_attribute("main", "data-state") == "running"
+        device.context.close()
+
+
+def test_a_headless_scanner_with_scripts_costs_the_candidate_nothing(here, book, browser, page):
+    booked = book(10 * MINUTE)
+    scanner = browser.new_context().new_page()
+    scanner.goto(booked.link)
+    scanner.wait_for_selector("[data-clock]:not(:empty)")
+    scanner.context.close()
+    assert begun_at(here, booked) is None
+    page.goto(booked.link)
+    assert page.get_attribute("main", "data-state") == "waiting"
+    assert page.locator("[data-reference]").inner_text() == f"IV-{booked.id}"
+
+
+def test_a_cancelled_interview_is_said_on_the_open_page(here, book, page):
+    booked = book(HOUR)
+    page.goto(booked.link)
+    booking.cancel(here.db, booked.id, settings=here.settings, now=times.now())
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    reach(page, "cancelled")
+    assert page.locator("h1").inner_text() == "This interview was cancelled"
+
+
+def test_a_lost_cookie_asks_for_the_link_of_the_mail(book, page):
+    page.goto(book(HOUR).link)
+    page.context.clear_cookies()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector("meta[name=interview-state][content=no_visit]", state="attached")
+    assert page.locator("h1").inner_text() == "Please open the link in your mail again"
+
+
+@pytest.mark.parametrize("state", ["early", "waiting", "open"])
+def test_without_scripts_the_page_says_so(browser, book, state):
+    starts_in = {"early": HOUR, "waiting": 5 * MINUTE, "open": -MINUTE}[state]
+    context = browser.new_context(java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto(book(starts_in).link)
+    assert plain.locator("noscript").inner_text().startswith("Your browser does not run this page's script")
+    assert plain.locator("[data-clock]").count() == 0 or not plain.locator("[data-clock]").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 1920])
+def test_nothing_is_cut_off_on_a_small_phone_or_a_large_screen(book, page, width):
+    page.set_viewport_size({"width": width, "height": 700})
+    page.goto(book(HOUR).link)
+    page.wait_for_selector("[data-clock]:not(:empty)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.locator("main .card").first.bounding_box()["width"] <= min(width, 700)
+
+
+def test_a_page_asks_nobody_but_the_portal_and_keeps_its_own_policy(here, book, page):
+    asked, said = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: said.append(message.text))
+    page.goto(book(HOUR).link, wait_until="networkidle")
+    assert len(asked) >= 4
+    assert all(address.startswith(here.base) for address in asked)
+    assert said == []

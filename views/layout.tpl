@@ -1,0 +1,21 @@
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex, nofollow">
+<meta name="interview-state" content="{{state}}">
+<title>{{title}}</title>
+<link rel="icon" type="image/svg+xml" href="{{static['icon.svg']}}">
+<link rel="stylesheet" href="{{static['portal.css']}}">
+<script src="{{static['portal.js']}}" defer></script>
+</head>
+<body>
+<header class="top"><p><img src="{{static['icon.svg']}}" alt="" width="28" height="28"> Interview portal</p></header>
+<p class="notice" role="alert" data-notice hidden></p>
+{{!base}}
+<p class="unseen" role="status" data-spoken></p>
+<footer class="bottom"><p>Something does not work? Reply to the mail that brought you here.</p></footer>
+</body>
+</html>
