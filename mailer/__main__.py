@@ -1,0 +1,99 @@
+"""The mailer's commands: `python -m mailer deliver [--follow] | sandbox | resume | resend ID | check`."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+
+from mailer import sandbox
+from mailer.config import Checked, MailSettings, check
+from mailer.delivery import deliver, follow
+from mailer.errors import ConfigurationRefused, MailerError
+from store import accounts, database, debuglog, outbox, redaction, session_keys, settings, times
+from store.errors import SettingsError, StoreError
+
+DONE, FAILED, WRONG_SETTINGS = 0, 1, 2
+
+
+def main(arguments: list[str]) -> int:
+    """Runs one command; gives its exit code: 0 done, 1 mails failed or wait, 2 wrong settings."""
+    redaction.install_excepthook()
+    if arguments[:1] == ["sandbox"]:
+        return sandbox.main(arguments[1:])
+    options = _options(arguments)
+    try:
+        return options.run(options)
+    except (SettingsError, ConfigurationRefused) as refused:
+        for finding in refused.findings:
+            print(f"mailer: {finding.line()}", file=sys.stderr)
+        return WRONG_SETTINGS
+    except (StoreError, MailerError) as refused:
+        print(f"mailer: {redaction.redact(refused.line())}", file=sys.stderr)
+        return WRONG_SETTINGS
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m mailer", description="Delivers the mails of booked interviews.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    sending = commands.add_parser("deliver", help="send everything that is due")
+    sending.add_argument("--follow", action="store_true", help="go on until stopped")
+    sending.add_argument("--quiet", action="store_true", help="no log line for each mail")
+    sending.set_defaults(run=_deliver)
+    commands.add_parser("sandbox", help="a mail server on this machine that keeps what it gets")
+    commands.add_parser("check", help="say what is wrong with the mail settings").set_defaults(run=_check)
+    commands.add_parser("resume", help="lift the pause of mail accounts").set_defaults(run=_resume)
+    again = commands.add_parser("resend", help="queue a failed or unknown mail again")
+    again.add_argument("id", type=int, help="the notification's id")
+    again.set_defaults(run=_resend)
+    return parser.parse_args(arguments)
+
+
+def _checked(shared: settings.Settings) -> Checked:
+    checked = check(MailSettings.load(), shared)
+    for note in (*checked.repairs, *checked.warnings):
+        print(f"mailer: {note.line()}", file=sys.stderr)
+    return checked
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    handler = logging.StreamHandler()
+    handler.setFormatter(debuglog.formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    shared = settings.from_environment()
+    account = _checked(shared).usable()
+    db = database.open_record(shared.database_url.get_secret_value())
+    ring = session_keys.load_ring(db, shared.session_key_ring.get_secret_value(), now=times.now())
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    given = {"account": account, "settings": shared, "ring": ring, "trace": not options.quiet, "stop": stop}
+    report = follow(db, **given) if options.follow else deliver(db, **given)
+    print(report.sentence())
+    return DONE if report.is_clean else FAILED
+
+
+def _check(_: argparse.Namespace) -> int:
+    account = _checked(settings.from_environment()).usable()
+    print(f"The mail settings are usable: {account.backend} {account.host}:{account.port} ({account.security}).")
+    return DONE
+
+
+def _resume(_: argparse.Namespace) -> int:
+    db = database.open_record(settings.from_environment().database_url.get_secret_value())
+    lifted = accounts.resume(db, now=times.epoch(times.now()))
+    print(f"{lifted} pause(s) lifted; the next delivery sends what waits.")
+    return DONE
+
+
+def _resend(options: argparse.Namespace) -> int:
+    db = database.open_record(settings.from_environment().database_url.get_secret_value())
+    if outbox.resend(db, options.id, now=times.epoch(times.now())):
+        print(f"Mail {options.id} is queued again; the next delivery sends it.")
+        return DONE
+    print(f"mailer: mail {options.id} is neither failed nor unknown, or a newer one took its place.", file=sys.stderr)
+    return FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""What one attempt means for its outbox row, and the log line that says so. Sends and stores nothing."""
+
+import logging
+from collections.abc import Callable
+
+from mailer.account import Account
+from mailer.letters import Outcome
+from mailer.signatures import classify, given_up, retry_pause
+from mailer.verdicts import LATER, NEVER, PAUSE, UNKNOWN, Verdict
+from store import times
+from store.outbox import UNKNOWN_FIX, OutboxMail, Settlement
+
+log = logging.getLogger(__name__)
+
+
+def settled(
+    mail: OutboxMail, outcome: Outcome, account: Account, *, now: float, at_once: bool, random: Callable[[], float]
+) -> tuple[Settlement, Verdict | None]:
+    """The row's next state after an attempt, and the verdict on a failure.
+
+    `at_once`: the line worked before it broke, so a mail that was surely not sent goes again without a pause.
+    """
+    tries = mail.attempts + 1
+    if outcome.accepted:
+        return Settlement(mail.id, "sent", now, tries, now, reply=outcome.reply), None
+    if outcome.withheld or was_never_tried(outcome):
+        return released(mail, now), None
+    verdict = classify(outcome.failure, worked_before=True)
+    said = {"signature": verdict.signature_id, "reply": str(outcome.failure), "fix": verdict.fix}
+    if outcome.dotted and outcome.failure.kind != "reply":
+        fix = f"{verdict.fix} " if verdict.fix and verdict.decision == UNKNOWN else ""
+        return Settlement(
+            mail.id, "unknown", now + account.hold, tries, now, **said | {"fix": fix + UNKNOWN_FIX}
+        ), verdict
+    if verdict.decision == PAUSE:
+        return Settlement(mail.id, "queued", now, tries, mail.handed_over_at, **said), verdict
+    if verdict.decision == NEVER or given_up(tries, now - mail.created_at):
+        return Settlement(mail.id, "failed", now, tries, mail.handed_over_at, **said), verdict
+    pause = 0.0 if at_once and not verdict.pause_seconds else retry_pause(tries, verdict, random)
+    return Settlement(mail.id, "queued", now + pause, tries, mail.handed_over_at, **said), verdict
+
+
+def was_never_tried(outcome: Outcome) -> bool:
+    """Whether the line broke before this letter's turn came."""
+    failure = outcome.failure
+    return failure is not None and not outcome.dotted and (failure.phase, failure.kind) == ("mail", "dropped")
+
+
+def released(mail: OutboxMail, due_at: float) -> Settlement:
+    """Back into the queue, as if it had not been claimed."""
+    return Settlement(mail.id, "queued", due_at, mail.attempts, mail.handed_over_at)
+
+
+def not_composed(mail: OutboxMail, error: Exception, now: float) -> Settlement:
+    """A mail that cannot be made: nothing was tried, a person must act."""
+    fix = getattr(error, "fix", "")
+    return Settlement(mail.id, "failed", now, mail.attempts, mail.handed_over_at, "not_composed", str(error), fix)
+
+
+def log_start(mail: OutboxMail, account: Account) -> None:
+    """The seed flow's lines before the attempt."""
+    log.info("EMAIL: Starting email send for interview %s (%s)", mail.interview_id, mail.kind)
+    log.info(
+        "EMAIL: Configuration check: backend=%s host=%s port=%s security=%s user=%s (interview %s)",
+        account.backend, account.host, account.port, account.security, "set" if account.user else "not set", mail.interview_id,
+    )  # fmt: skip
+    log.info(
+        "EMAIL: Sending interview notification email (interview %s, attempt %s)", mail.interview_id, mail.attempts + 1
+    )
+
+
+def log_result(mail: OutboxMail, result: Settlement, verdict: Verdict | None) -> None:
+    """The seed flow's last line: success, not sent, failed or unknown; always with the interview's id."""
+    if result.state == "sent":
+        log.info("[SUCCESS] Interview notification email sent successfully! (interview %s)", mail.interview_id)
+    elif result.state == "unknown":
+        log.warning("[EMAIL UNKNOWN] interview %s: %s To fix: %s", mail.interview_id, result.reply, result.fix)
+    elif result.signature == "not_composed":
+        log.error("[EMAIL NOT SENT] interview %s: %s To fix: %s", mail.interview_id, result.reply, result.fix)
+    elif verdict is not None:
+        again = (
+            f" It is tried again after {times.iso(times.from_epoch(result.due_at))}."
+            if verdict.decision == LATER
+            else ""
+        )
+        end = again if result.state == "queued" else ""
+        log.error("[EMAIL FAILED] interview %s: %s To fix: %s%s", mail.interview_id, result.reply, result.fix, end)

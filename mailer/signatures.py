@@ -1,0 +1,136 @@
+"""What a failure means and what to do: known signatures first, then its phase. The tables of replies lie beside it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from mailer.errors import Failure
+from mailer.general_replies import GENERAL_REPLIES
+from mailer.provider_replies import PROVIDER_REPLIES
+from mailer.providers import recognised
+from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, UNKNOWN, Signature, Verdict
+
+__all__ = ["LATER", "NEVER", "PAUSE", "UNKNOWN", "Verdict", "classify", "given_up", "retry_pause"]
+
+FIRST_PAUSE, LONGEST_PAUSE = MINUTE, 4 * HOUR
+MAX_ATTEMPTS = 30
+"""So many tries reach over MAX_AGE with the growing pauses; more means that something is wrong with the pauses."""
+MAX_AGE = 4 * DAY
+"""Seconds after which later becomes failed (RFC 5321 section 4.5.4.1: four to five days)."""
+
+_AGAIN = "Nothing to do: it is tried again."
+_NOT_TRUSTED = (
+    "Certificate not trusted: set EMAIL_HOST to the name on it or add the CA (EMAIL_CA_FILE)."
+    " Verification is NOT switched off."
+)
+_LOST = "[EMAIL UNKNOWN] may have been delivered; it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold."
+_STARTTLS_WANTED = "Port 587 needs EMAIL_USE_TLS=True, EMAIL_USE_SSL=False (or use 465 with SSL)."
+_SSL_WANTED = "Port 465 needs EMAIL_USE_SSL=True, EMAIL_USE_TLS=False."
+
+LINE_FAULTS = (
+    Signature("tls.on_starttls_port", PAUSE, "SSL on a STARTTLS or plain port", _STARTTLS_WANTED, kind="tls",
+              words="wrong.version.number|record.layer.failure|unknown.protocol|http.request", security=("ssl",)),
+    Signature("tls.failed", PAUSE, "no common TLS could be agreed",
+              "Check EMAIL_PORT and the TLS/SSL switches; the server must speak TLS 1.2 or newer.", kind="tls"),
+    Signature("tls.certificate", PAUSE, "the certificate is self-signed, expired, for another name or by an unknown CA",
+              _NOT_TRUSTED, kind="certificate"),
+    Signature("tls.plain_password", PAUSE, "a password would go over the network in plain text",
+              "Set EMAIL_USE_TLS=True or EMAIL_USE_SSL=True.", kind="no_starttls", phases=("auth",)),
+    Signature("tls.no_starttls", PAUSE, "a plain relay, or something on the way strips TLS",
+              "Server offers no STARTTLS: use 465+SSL; plain only for a loopback relay.", kind="no_starttls"),
+    Signature("auth.not_offered", PAUSE, "login hidden until TLS, or a relay that knows machines by address",
+              "Turn EMAIL_USE_TLS on; for an IP-allowlisted relay clear user and password and set EMAIL_AUTH=none.",
+              kind="no_auth"),
+    Signature("recipient.utf8", NEVER, "non-ASCII before the @, and the server cannot carry it",
+              "Server cannot take this address: ask candidate for an ASCII one.", kind="needs_smtputf8"),
+    Signature("message.too_big", NEVER, "the mail is too big for this server",
+              "Shrink the attachment (limit in EHLO SIZE).", kind="too_big"),
+    Signature("line.dns_temporary", LATER, "the name service does not answer", "Check the network and its DNS.",
+              kind="dns", words="temporary failure|try again|name server"),
+    Signature("line.dns", PAUSE, "host name wrong, or no DNS", "Cannot find EMAIL_HOST: check spelling and DNS.",
+              kind="dns"),
+    Signature("line.unreachable", LATER, "no way to that network",
+              "Network or host unreachable: ask the network team.",
+              kind="refused", words="unreachable|no route"),
+    Signature("line.refused", LATER, "nothing listens there",
+              "Refused by {place}: check EMAIL_PORT, is the relay running?",
+              kind="refused"),
+    Signature("line.blocked", LATER, "a firewall; clouds block port 25",
+              "Port blocked on the way: use 587 (SES also 2587/2465), ask network team.",
+              kind="timeout", phases=("connect",)),
+    *(Signature("line.ssl_port", PAUSE, "plain or STARTTLS to an SSL port", _SSL_WANTED, kind=kind, phases=("banner",),
+                ports=(465, 2465), security=("plain", "starttls")) for kind in ("timeout", "dropped")),
+    Signature("line.silent", LATER, "the server took the connection and says nothing",
+              "Check EMAIL_PORT (465 needs EMAIL_USE_SSL=True) and whether the server is overloaded.",
+              kind="timeout", phases=("banner",)),
+    Signature("line.no_mail_server", PAUSE, "no mail server answers there", "Check EMAIL_HOST and EMAIL_PORT.",
+              kind="protocol", phases=("banner", "ehlo")),
+    Signature("tls.injected", PAUSE, "somebody added to the server's words before TLS began",
+              "Do not send over this network; ask the network team (RFC 3207, response injection).",
+              kind="protocol", phases=("starttls",), words="before TLS began"),
+    *(Signature("line.outcome_unknown", UNKNOWN, "the line was lost after the final dot", _LOST, kind=kind,
+                phases=("dot",)) for kind in ("timeout", "dropped", "protocol")),
+    Signature("line.timeout", LATER, "the server does not answer in time", _AGAIN, kind="timeout"),
+    Signature("line.dropped", LATER, "the connection was lost before the final dot", _AGAIN, kind="dropped"),
+    Signature("line.protocol", LATER, "the server answers what is no reply",
+              "If it stays so, check EMAIL_HOST and EMAIL_PORT.",
+              kind="protocol"),
+)  # fmt: skip
+
+# What the phase says when no signature does (RFC 5321 section 4.2.1, RFC 3463).
+_SETTINGS = "Check the mail settings against the provider's page; the server's words say more."
+_BY_PHASE = {
+    "rcpt": Signature("phase.recipient", NEVER, "the server refuses this recipient",
+                      "Check the address in the booking; the server's words say more."),
+    "data": Signature("phase.data", NEVER, "the server does not take this mail", "The server's words say more."),
+    "dot": Signature("phase.content", NEVER, "the server refuses this mail", "The server's words say more."),
+    "mail": Signature("phase.sender", PAUSE, "the server refuses the sender or the account",
+                      "Check DEFAULT_FROM_EMAIL and the account; the server's words say more."),
+    "auth": Signature("phase.login", PAUSE, "the server refuses the login",
+                      "Correct EMAIL_HOST_USER and EMAIL_HOST_PASSWORD; the server's words say more."),
+}  # fmt: skip
+_PASSING = Signature("phase.passing", LATER, "a passing refusal", _AGAIN)
+_OTHERWISE = Signature("phase.other", PAUSE, "the server refuses the conversation", _SETTINGS)
+_STRANGE = Signature("phase.strange", LATER, "the server's reply does not fit the command", _AGAIN)
+_STRANGE_AFTER_DOT = Signature("line.outcome_unknown", UNKNOWN, "the reply after the final dot says nothing", _LOST)
+
+
+def classify(failure: Failure, *, worked_before: bool = False) -> Verdict:
+    """What the failure means and what to do. A name that `worked_before` and is gone now is taken to come back."""
+    found = _known(failure) if failure.kind != "reply" else (_known_reply(failure) or _by_phase(failure))
+    verdict = found.verdict()
+    if found.id == "line.dns" and worked_before:
+        verdict = replace(verdict, decision=LATER)
+    return replace(verdict, fix=verdict.fix.replace("{place}", f"{failure.host}:{failure.port}"))
+
+
+def _known(failure: Failure) -> Signature:
+    return next((fault for fault in LINE_FAULTS if fault.matches(failure, "")), _OTHERWISE)
+
+
+def _known_reply(failure: Failure) -> Signature | None:
+    if failure.code is None or failure.code < 400:
+        return None
+    provider = recognised(failure.host, failure.text).name
+    tables = (PROVIDER_REPLIES, GENERAL_REPLIES)
+    return next((reply for table in tables for reply in table if reply.matches(failure, provider)), None)
+
+
+def _by_phase(failure: Failure) -> Signature:
+    code = failure.code or 0
+    if code < 400:
+        return _STRANGE_AFTER_DOT if failure.phase == "dot" else _STRANGE
+    return _PASSING if code < 500 else _BY_PHASE.get(failure.phase, _OTHERWISE)
+
+
+def retry_pause(attempts: int, verdict: Verdict, random: Callable[[], float]) -> float:
+    """Seconds to wait after the `attempts`-th try: doubling to four hours, with up to half added at random.
+
+    `random` gives numbers from 0 to 1 (random.random). Never less than the verdict asks for.
+    """
+    growing = min(FIRST_PAUSE * 2 ** min(max(attempts - 1, 0), 20), LONGEST_PAUSE)
+    return max(growing, verdict.pause_seconds) * (1 + random() / 2)
+
+
+def given_up(attempts: int, age: float) -> bool:
+    """Whether a mail that is to go later has been tried long enough: it has then failed. `age` is seconds."""
+    return attempts >= MAX_ATTEMPTS or age >= MAX_AGE
