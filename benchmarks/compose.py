@@ -19,9 +19,7 @@ from store.facts import INVITATION, Facts, HandOver
 GOAL = 10.0
 ROUNDS, OURS, THEIRS = 7, 1500, 100
 START = datetime(2026, 11, 30, 3, 30, tzinfo=UTC)
-HAND_OVER = HandOver(
-    START - timedelta(days=3), "jobs@example.com", "Example Jobs", "https://interviews.example.com"
-)
+HAND_OVER = HandOver(START - timedelta(days=3), "jobs@example.com", "Example Jobs", "https://interviews.example.com")
 HEADERS = ("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Auto-Submitted")
 NAMES = {
     "ASCII": ("Asha Rao", "Ben Okafor", "Chloe Martin"),
@@ -106,10 +104,7 @@ def measure(names: tuple[str, ...]) -> tuple[float, float, float]:
     """Medians per second of interleaved rounds: ours with its seal, the library's, our seal alone."""
     batch = mails(names)
     sealed = sealing(batch)
-    rounds = [
-        (rate(ours, batch, OURS), rate(theirs, batch, THEIRS), rate(sealed, batch, OURS))
-        for _ in range(ROUNDS)
-    ]
+    rounds = [(rate(ours, batch, OURS), rate(theirs, batch, THEIRS), rate(sealed, batch, OURS)) for _ in range(ROUNDS)]
     return tuple(median(column) for column in zip(*rounds, strict=True))
 
 

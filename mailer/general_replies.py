@@ -110,7 +110,7 @@ GENERAL_REPLIES = (
     Signature("sender.unauthenticated", PAUSE, "the From domain fails SPF, DKIM or DMARC", _DNS,
               code="5..", words=r"\b(?:spf|dkim|dmarc)\b|unauthenticated (?:e-?)?mail|sender policy framework"),
     Signature("sender.unauthenticated", PAUSE, "the From domain fails SPF, DKIM or DMARC", _DNS, code="5..",
-              enhanced=r"5\.7\.2[0-7]"),
+              enhanced=r"5\.7\.2[0-46]"),
     Signature("sender.not_verified", PAUSE, "the From address is not verified, or is not this account's", _FROM,
               code="403|5..",
               words=r"not verified|unverified|not (?:been )?(?:validated|confirmed)|not owned by|"

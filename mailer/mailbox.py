@@ -275,18 +275,22 @@ def _bracketed(message_id: str) -> str:
 
 
 def text_of(message: EmailMessage) -> str | None:
-    """The plain text that is shown, None if there is none. Raises MailUnreadable if it cannot be decoded."""
-    return _part(message, "text/plain")
+    """The plain text that is shown, lines ending in LF; None if there is none. Raises MailUnreadable."""
+    return _lines(_part(message, "text/plain"))
 
 
 def html_of(message: EmailMessage) -> str | None:
-    """The HTML that is shown, None if there is none. Raises MailUnreadable if it cannot be decoded."""
-    return _part(message, "text/html")
+    """The HTML that is shown, lines ending in LF; None if there is none. Raises MailUnreadable."""
+    return _lines(_part(message, "text/html"))
 
 
 def calendar_of(message: EmailMessage) -> str | None:
-    """The calendar part (RFC 6047), None if there is none. Raises MailUnreadable if it cannot be decoded."""
+    """The calendar part (RFC 6047), line ends as sent; None if there is none. Raises MailUnreadable."""
     return _part(message, "text/calendar")
+
+
+def _lines(text: str | None) -> str | None:
+    return text and text.replace("\r\n", "\n")
 
 
 def _part(message: EmailMessage, content_type: str) -> str | None:

@@ -84,7 +84,7 @@ PROVIDER_REPLIES = (
               code="451", enhanced=r"4\.7\.(?:500|6\d\d|7\d\d)", pause=15 * MINUTE),
     Signature("microsoft.recipient_unknown", NEVER, "no such mailbox",
               "Address does not exist: correct it in the booking.",
-              code="55[0-9]", enhanced=r"5\.1\.(?:10|20|351)", phases=("rcpt", "data", "dot")),
+              code="55[0-4]", enhanced=r"5\.1\.(?:10|20|351)", phases=("rcpt", "data", "dot")),
     Signature("microsoft.recipient_refused", NEVER, "the recipient's organisation does not take this address",
               "Check the address; if it is right, ask the candidate for another one.",
               code="550", enhanced=r"5\.4\.1", words="access denied|recipient address rejected"),

@@ -34,7 +34,7 @@ HOST = "127.0.0.1"
 MESSAGE_LIMIT = 10 * 1024 * 1024
 RECIPIENT_LIMIT = 100
 START_SECONDS = 20.0
-GRACE_SECONDS = 3.0
+GRACE_SECONDS = 2.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BY_HAND = "run `python -m mailer sandbox` by hand and look."
 
@@ -203,7 +203,7 @@ def main(arguments: Sequence[str]) -> int:
     # The library logs addresses and commands.
     logging.getLogger("mail.log").setLevel(logging.CRITICAL)
     try:
-        folder = places.resolve(options.mailbox or MailSettings.load().sandbox_mailbox)
+        folder = places.resolve(options.mailbox or MailSettings.load().sandbox_mailbox or "var/mailbox")
         mailbox.prepare(folder)
         listener = _listen(options.port)
     except (MailerError, SettingsError) as error:

@@ -12,7 +12,7 @@ from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, UNKNOWN, Sig
 __all__ = ["LATER", "NEVER", "PAUSE", "UNKNOWN", "Verdict", "classify", "given_up", "retry_pause"]
 
 FIRST_PAUSE, LONGEST_PAUSE = MINUTE, 4 * HOUR
-MAX_ATTEMPTS = 30
+MAX_ATTEMPTS = 40
 """So many tries reach over MAX_AGE with the growing pauses; more means that something is wrong with the pauses."""
 MAX_AGE = 4 * DAY
 """Seconds after which later becomes failed (RFC 5321 section 4.5.4.1: four to five days)."""

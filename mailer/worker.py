@@ -158,7 +158,7 @@ class Worker:
             [letter.id for letter in letters],
             owner=self.owner,
             record=record,
-            now=now,
+            now=moment,
             lease_until=lease_until,
         )
         for letter in letters:

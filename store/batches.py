@@ -222,12 +222,21 @@ def _new_batch(db: Database, kind: str, path: Path | str, sha256: str, now: date
         return fetch(db, sql, (kind, Path(path).name, sha256, times.epoch(now)))[0][0]
 
 
-def _plan_to_apply(db: Database, fingerprint: str, sha256: str) -> int:
+def planned(db: Database, fingerprint: str) -> BatchReport:
+    """The plan with that fingerprint, as far as it has been applied. Raises NotFound."""
+    return report(db, _find_plan(db, fingerprint)[0])
+
+
+def _find_plan(db: Database, fingerprint: str) -> tuple[int, str]:
     sql = "SELECT id, source_sha256 FROM batch WHERE fingerprint = ? AND kind = 'plan' ORDER BY id DESC LIMIT 1"
     found = fetch(db, sql, (fingerprint,))
     if not found:
         raise NotFound("fingerprint", fingerprint)
-    batch_id, planned_sha256 = found[0]
+    return found[0]
+
+
+def _plan_to_apply(db: Database, fingerprint: str, sha256: str) -> int:
+    batch_id, planned_sha256 = _find_plan(db, fingerprint)
     if planned_sha256 != sha256:
         raise FileRefused("file_not_planned", "The file is not the one that was planned.",
                           "plan this file (dry run) and apply that plan's fingerprint.")  # fmt: skip

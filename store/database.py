@@ -25,7 +25,7 @@ WRITERS_LOCK = 0x1A7E8F1E55
 """Key of the one PostgreSQL advisory lock that serialises writers, as the immediate transaction does on SQLite."""
 
 SQLITE_OPTIONS = {
-    "pragmas": {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -16384, "temp_store": 2},
+    "pragmas": {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "cache_size": -8192, "temp_store": 2},
     "timeout": 30,
     "lock_type": "IMMEDIATE",
 }

@@ -60,7 +60,7 @@ def from_epoch(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def instant(day: date, clock: time, zone_name: str) -> datetime:
     """The UTC instant of a local date and time.
 
@@ -111,6 +111,11 @@ def date_words(moment: datetime, zone_name: str) -> str:
     """`Monday, 30 November 2026`, in English whatever the machine's locale."""
     local = in_zone(moment, zone_name)
     return f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
+
+
+def iso_date(moment: datetime, zone_name: str) -> str:
+    """`2026-11-30`, the day on the zone's clock."""
+    return in_zone(moment, zone_name).date().isoformat()
 
 
 def time_words(moment: datetime, zone_name: str) -> str:

@@ -1,4 +1,4 @@
-"""A scripted SMTP server for tests: real sockets on loopback, one thread a connection, misbehaving as a test asks."""
+"""A scripted SMTP server for tests, misbehaving as asked on loopback sockets; and accounts and letters to try it."""
 
 import base64
 import contextlib
@@ -13,9 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import pytest
 from conftest import need
 
+from mailer.account import PLAIN, SMTP, Account
+from mailer.errors import Refused
+from mailer.smtp import Conversation, Letter
+
 DROP, SILENCE = "<drop>", "<silence>"
+FROM = "interviews@acme.example"
+BODY = b"Subject: x\r\n\r\nhello\r\n"
 EXTENSIONS = ("PIPELINING", "SIZE 100000", "8BITMIME", "SMTPUTF8")
 DEFAULTS = {
     "BANNER": "220 test ESMTP",
@@ -134,7 +141,7 @@ class SmtpServer:
         scripted = self.script.get(verb)
         if callable(scripted):
             scripted = scripted(argument, count)
-        return scripted if scripted is not None else DEFAULTS.get(verb, "502 5.5.1 what?")
+        return scripted
 
 
 class _Talk:
@@ -145,7 +152,7 @@ class _Talk:
     def run(self) -> None:
         if self.server.implicit:
             self._secure()
-        self._say(self.server.answer_to("BANNER", ""))
+        self._say(self._answer("BANNER", ""))
         while not self.connection.quit:
             line = self._line()
             self.connection.commands.append(line)
@@ -156,7 +163,7 @@ class _Talk:
         if verb == "EHLO":
             self._say(self.server.script.get("EHLO") or self._features())
             return
-        answer = self._login(argument) if verb == "AUTH" else self.server.answer_to(verb, argument)
+        answer = self._login(argument) if verb == "AUTH" else self._answer(verb, argument)
         text = getattr(answer, "text", answer)
         self._say(answer)
         if verb == "STARTTLS" and text.startswith("220"):
@@ -171,6 +178,12 @@ class _Talk:
             self.sender = self.recipient = ""
         self.connection.quit = verb == "QUIT"
 
+    def _answer(self, verb: str, argument: str) -> object:
+        scripted = self.server.answer_to(verb, argument)
+        missing = {"MAIL": self.sender, "RCPT": not self.sender, "DATA": not self.recipient}.get(verb)
+        usual = "503 5.5.1 bad sequence" if missing else DEFAULTS.get(verb, "502 5.5.1 what?")
+        return usual if scripted is None else scripted
+
     def _message(self) -> None:
         while not self.buffer.startswith(b".\r\n") and b"\r\n.\r\n" not in self.buffer:
             self._more()
@@ -180,7 +193,7 @@ class _Talk:
             body, _, self.buffer = self.buffer.partition(b"\r\n.\r\n")
             body += b"\r\n"
         data = (b"\r\n" + body).replace(b"\r\n..", b"\r\n.")[2:]
-        answer = self.server.answer_to(".", self.recipient)
+        answer = self._answer(".", self.recipient)
         text = getattr(answer, "text", answer)
         if text.startswith("250") or text in (DROP, SILENCE):
             self.server.delivered.append((self.sender, self.recipient, data))
@@ -206,7 +219,7 @@ class _Talk:
             self._say("334 UGFzc3dvcmQ6")
             password = base64.b64decode(self._line()).decode()
         self.server.logins.append((user, password))
-        return self.server.answer_to("AUTH", argument)
+        return self._answer("AUTH", argument)
 
     def _say(self, answer: object) -> None:
         if answer == DROP:
@@ -261,3 +274,25 @@ def certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(file, key)
     return context, file
+
+
+def account(server, **changes):
+    facts = {"timeout": 2.0, "deadline": 4.0, "from_address": FROM, "security": PLAIN, **changes}
+    return Account(backend=SMTP, host=facts.pop("host", "127.0.0.1"), port=server.port, **facts)
+
+
+def letters(*names, data=BODY, before_dot=None):
+    return [Letter(name, FROM, f"{name}@cand.example", data, before_dot) for name in names]
+
+
+def sent(server, *names, **changes):
+    """Opens, sends one letter to each name, closes; gives the outcomes."""
+    with Conversation(account(server, **changes)) as conversation:
+        return list(conversation.send(letters(*names)))
+
+
+def refusal(server, **changes):
+    """The failure that opening ends with."""
+    with pytest.raises(Refused) as refused:
+        Conversation(account(server, **changes)).open()
+    return refused.value.failure

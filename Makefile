@@ -1,0 +1,52 @@
+# Every target makes the virtual environment first, on Debian's Python 3.11 or newer with make, git and python3-venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo demo-now test torture portal deliver lab bench lint clean help
+
+help:
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed. To fix: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv is missing. To fix: apt install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $(READY)
+
+demo: $(READY) ## book, mail and prove 200 sample candidates in a sandbox
+	@$(BIN)/python -m notebooks.demo
+
+demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
+	@$(BIN)/python -m notebooks.demo_now
+
+test: $(READY) ## all tests (pytest, and nbval on every notebook)
+	$(BIN)/python -m pytest
+
+torture: $(READY) ## the tests that take minutes
+	$(BIN)/python -m pytest -m long -s
+
+portal: $(READY) ## serve the portal at PORTAL_HOST:PORTAL_PORT
+	@$(BIN)/python portal.py
+
+deliver: $(READY) ## send mails as they fall due, until stopped
+	@$(BIN)/python -m mailer deliver --follow
+
+lab: $(READY) ## open JupyterLab in notebooks/
+	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[lab]'
+	$(BIN)/python -m jupyterlab notebooks
+
+bench: $(READY) ## speed and memory against their limits
+	$(BIN)/python benchmarks/booking.py
+	$(BIN)/python benchmarks/compose.py
+	$(BIN)/python benchmarks/delivery.py
+
+lint: $(READY) ## ruff, and notebooks without outputs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean: ## remove the virtual environment and caches (data in var/, runs/, secrets/ stays)
+	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,209 @@
+"""Opening a candidate's link at a running portal, over one kept connection. What the page must say is told in `proof`."""
+
+import http.client
+import json
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from types import TracebackType
+from typing import NamedTuple, Self
+from urllib.parse import urlsplit
+
+from mailer.errors import MailerError
+
+TIMEOUT = 10.0
+"""Seconds for each step of a request."""
+
+ANSWER_BYTES = 1_048_576
+LOST_IN_A_ROW = 3
+"""After so many links in a row without any answer, the portal counts as gone: the others are not tried."""
+
+START_ONE = "start one with `make portal` (or `python portal.py`), then prove again."
+_SAME_RECORD = "start the portal with this DATABASE_URL, or prove with the address of the portal that has it."
+_SAME_RING = "run the portal with the SESSION_KEY_RING that the links were made with, then prove again."
+_LOOK = "look at what the portal prints, then prove again."
+_BROKEN = (OSError, http.client.HTTPException)
+
+
+class PortalUnusable(MailerError):
+    """No link can be opened: no portal answers, or it is another database's."""
+
+
+class NotOpened(MailerError):
+    """One link did not lead to a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What an interview's page tells whoever checks it; `references` and the others hold every one found."""
+
+    state: str
+    references: tuple[str, ...]
+    candidates: tuple[str, ...]
+    starts: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+class _Answer(NamedTuple):
+    status: int
+    location: str
+    cookie: str
+    body: bytes
+
+
+class PortalClient:
+    """The portal at `address` (scheme, host and port). Nothing is asked before the first call."""
+
+    def __init__(self, address: str):
+        self.address = address.rstrip("/")
+        self._connection: http.client.HTTPConnection | None = None
+        self._lost = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def check(self, database_id: str) -> None:
+        """Returns only if a portal that serves this database answers. Raises PortalUnusable."""
+        try:
+            answer = self._get("/healthz", {})
+        except NotOpened as error:
+            raise PortalUnusable(str(error), error.fix) from error
+        served = _database_of(answer.body) if answer.status == 200 else ""
+        if not served:
+            raise PortalUnusable(f"What answers at {self.address} is no healthy portal ({answer.status}).", START_ONE)
+        if served != database_id:
+            raise PortalUnusable(f"The portal at {self.address} serves another database.", _SAME_RECORD)
+
+    def open(self, link: str, proof: str) -> Page:
+        """The page that a link leads to. Raises NotOpened; PortalUnusable once the portal counts as gone.
+
+        The link's path and query are asked for with its own host as `Host`, wherever the portal listens. The visit
+        is marked with `proof`, so that it is not taken for the candidate's.
+        """
+        if self._lost >= LOST_IN_A_ROW:
+            raise PortalUnusable(f"The portal at {self.address} has stopped answering.", START_ONE)
+        parts = urlsplit(link)
+        host = {"Host": parts.netloc}
+        entered = self._get(f"{parts.path}?{parts.query}", host | {"X-Interview-Proof": proof})
+        if entered.status != 303:
+            raise _refused(entered.status, parts.hostname or "")
+        if entered.location != "/interview" or not entered.cookie:
+            raise NotOpened("The portal did not lead from the link to the interview's page.", _LOOK)
+        shown = self._get("/interview", host | {"Cookie": entered.cookie})
+        if shown.status != 200:
+            raise _refused(shown.status, parts.hostname or "")
+        return _read(shown.body)
+
+    def _get(self, target: str, headers: dict[str, str]) -> _Answer:
+        was_kept = self._connection is not None
+        try:
+            answer = self._ask(target, headers)
+        except TimeoutError:
+            self.close()
+            self._lost += 1
+            raise NotOpened(f"The portal at {self.address} did not answer in {TIMEOUT:.0f} seconds.", _LOOK) from None
+        except ValueError:
+            raise PortalUnusable(f"{self.address!r} is no web address of a portal.", START_ONE) from None
+        except _BROKEN as error:
+            self.close()
+            if was_kept:  # a server may close a kept connection at any moment (RFC 9112 section 9.3.1)
+                return self._get(target, headers)
+            self._lost += 1
+            reason = getattr(error, "strerror", None) or type(error).__name__
+            raise NotOpened(f"No portal answers at {self.address} ({reason}).", START_ONE) from None
+        self._lost = 0
+        return answer
+
+    def _ask(self, target: str, headers: dict[str, str]) -> _Answer:
+        if self._connection is None:
+            self._connection = _connection_to(self.address)
+        self._connection.request("GET", target, headers=headers)
+        with self._connection.getresponse() as response:
+            body = response.read(ANSWER_BYTES)
+            if not response.isclosed():  # more than was asked for: the rest would be taken for the next answer
+                self.close()
+            cookie = response.getheader("Set-Cookie", "").partition(";")[0]
+            return _Answer(response.status, response.getheader("Location", ""), cookie, body)
+
+
+def _connection_to(address: str) -> http.client.HTTPConnection:
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.path:
+        raise ValueError
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    return kind(parts.hostname, parts.port, timeout=TIMEOUT)
+
+
+def _database_of(body: bytes) -> str:
+    try:
+        told = json.loads(body)
+    except ValueError:
+        return ""
+    return str(told.get("database_id", "")) if isinstance(told, dict) else ""
+
+
+def _refused(status: int, host: str) -> NotOpened:
+    if status == 404:
+        return NotOpened("The portal does not know the booked link.", _SAME_RING)
+    if status == 403:
+        return NotOpened("The portal does not take this visit for a proof.", _SAME_RING)
+    if status == 421:
+        fix = f"start the portal with BACKEND_URL as it was when the mail went out, or add {host} to PORTAL_HOSTS."
+        return NotOpened(f"The portal does not answer for {host}, which the link names.", fix)
+    if status == 429:
+        return NotOpened("The portal has seen too many wrong links from here.", "wait ten minutes, then prove again.")
+    return NotOpened(f"The portal answers the booked link with an error ({status}).", _LOOK)
+
+
+def _read(body: bytes) -> Page:
+    reader = _Reader()
+    reader.feed(body.decode("utf-8", "replace"))
+    reader.close()
+    found = reader.found
+    return Page(
+        "".join(found["state"]),
+        tuple(found["data-reference"]),
+        tuple(" ".join(name.split()) for name in found["data-candidate"]),
+        tuple(found["data-start"]),
+        tuple(found["data-end"]),
+    )
+
+
+class _Reader(HTMLParser):
+    """Collects what the portal marks for checking."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, list[str]] = {
+            name: [] for name in ("state", "data-reference", "data-candidate", "data-start", "data-end")
+        }
+        self._open: tuple[str, str] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "meta" and given.get("name") == "interview-state":
+            self.found["state"].append(given.get("content", ""))
+        for name in ("data-start", "data-end"):
+            if tag == "time" and name in given:
+                self.found[name].append(given.get("datetime", ""))
+        for name in ("data-reference", "data-candidate"):
+            if name in given:
+                self._open = (tag, name)
+                self.found[name].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None:
+            self.found[self._open[1]][-1] += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._open is not None and tag == self._open[0]:
+            self._open = None

@@ -1,0 +1,268 @@
+"""Proof: what became of each mail, from the record over the delivered bytes to the page behind its link.
+
+What one mail must say is in `proof_checks`, which mails there are in `proof_cases`, the visits in `portal_client`.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from mailer import proof_cases
+from mailer.mailbox import Mailbox
+from mailer.portal_client import NotOpened, Page, PortalClient, PortalUnusable
+from mailer.proof_cases import Case
+from mailer.proof_checks import Booked, Problem, problems_of
+from store import session_keys, sessions, times
+from store.database import Database, database_id, fetch
+from store.facts import CANCELLED
+from store.redaction import masked_address, one_line, redact
+from store.session_keys import KeyRing
+from store.sessions import SessionView
+from store.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PROVEN, FAILED, NOT_CHECKED = "proven", "failed", "not checked"
+DELIVERY_NOT_CHECKED, NOT_OPENED = "delivery not checked", "not opened"
+
+NEIGHBOURS = timedelta(seconds=2)
+"""How far the portal's clock and this one may be apart where the access window turns."""
+
+_DELIVER = "run `python -m mailer deliver`, then prove again."
+_PAGE = "look at the interview in the record and at the portal's log, then prove again."
+_LOST = "look into SANDBOX_MAILBOX and the sandbox's log; if it is lost, mail the candidate again."
+_NO_READ_BACK = Problem(
+    "not_read_back",
+    "It was sent, but what arrived at a real mail server is not read back.",
+    "send to the sandbox to have mails read back, or look at a mail in a mailbox of your own.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ProofRow:
+    """One mail's proof, fit to be shown: `who` is masked, nothing holds a key. `link` is the page's state."""
+
+    notification_id: int
+    interview_id: int
+    kind: str
+    who: str
+    state: str
+    delivered: str
+    link: str
+    verdict: str
+    problems: tuple[str, ...]
+    fix: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProofReport:
+    """The rows of a proof. `mails` is how many mails there were to choose from: more than rows for a sample."""
+
+    rows: tuple[ProofRow, ...]
+    mails: int
+
+    @property
+    def counts(self) -> Counter:
+        """Rows by verdict."""
+        return Counter(row.verdict for row in self.rows)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether there are rows and every one is proven."""
+        return bool(self.rows) and self.counts[PROVEN] == len(self.rows)
+
+    @property
+    def sentence(self) -> str:
+        """What ops may rely on, in words; it never sounds better than the worst row."""
+        if not self.rows:
+            return "There is no mail to prove."
+        total, proven = len(self.rows), self.counts[PROVEN]
+        said = f"{proven} of {_mails(total)} {'is' if proven == 1 else 'are'} proven"
+        said += f": {self._all_proven()}." if self.is_proven else "."
+        said += self._worst(FAILED, "failed") + self._worst(NOT_CHECKED, "not checked")
+        if (left := self.mails - total) > 0:
+            said += f" This is a sample: {_mails(left)} more of this run {'was' if left == 1 else 'were'} not looked at."
+        return said
+
+    def _all_proven(self) -> str:
+        cancelled = sum(row.kind == CANCELLED for row in self.rows)
+        without = f" (a cancelled one has none: {cancelled})" if cancelled else ""
+        return (
+            f"delivered to the right address, each with its own link{without}, the right time,"
+            " and the link opens that candidate's page"
+        )
+
+    def _worst(self, verdict: str, word: str) -> str:
+        rows = [row for row in self.rows if row.verdict == verdict]
+        if not rows:
+            return ""
+        row, first = rows[0], "" if len(rows) == 1 else "the first is "
+        be = "" if word == "failed" else "is " if len(rows) == 1 else "are "
+        where = f"{first}{sessions.interview_code(row.interview_id)} ({row.who})"
+        return f" {len(rows)} {be}{word}, {where}: {row.problems[0]} To fix: {row.fix}"
+
+
+def _mails(count: int) -> str:
+    return f"{count} mail{'' if count == 1 else 's'}"
+
+
+def prove(
+    db: Database, *, notification_ids: Sequence[int] | None = None, batch_id: int | None = None,
+    sample: int | None = None, mailbox: Path | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
+    now: datetime, progress: Callable[[int], None] = lambda _: None,
+) -> ProofReport:  # fmt: skip
+    """Proves the named mails, those of a batch, or (neither given) every interview's newest; writes proof visits only.
+
+    `mailbox` is the Maildir of what was delivered, None for a real mail server: then no row is proven. The portal is
+    asked at `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant
+    of the call. Raises ValueError for both ids and a batch, NotFound for an unknown id, MailboxUnusable.
+    """
+    if notification_ids is not None and batch_id is not None:
+        raise ValueError("give notification_ids or batch_id, not both")
+    began = time.monotonic()
+    mails = proof_cases.listed(db, notification_ids=notification_ids, batch_id=batch_id)
+    delivered = Mailbox(mailbox) if mailbox is not None else None
+    chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
+    address = backend_url_of_portal or _own_address(settings)
+    with PortalClient(address) as portal:
+        proof = _Proof(db, ring, delivered, portal, lambda: now + timedelta(seconds=time.monotonic() - began))
+        rows: list[ProofRow] = []
+        for chunk in proof_cases.cases(db, [mail.id for mail in chosen]):
+            rows += [proof.row(case) for case in chunk]
+            progress(len(chunk))
+    report = ProofReport(tuple(rows), len(mails))
+    log.info("PROOF: %s", report.sentence)
+    return report
+
+
+def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailbox | None) -> set[int]:
+    doubtful = {mail.id for mail in mails if mail.state != "sent"}
+    if delivered is not None:
+        delivered.index()
+        doubtful |= {mail.id for mail in mails if len(delivered.find(mail.message_id)) != 1}
+    return doubtful
+
+
+def _own_address(settings: Settings) -> str:
+    host = settings.portal_host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.portal_port}"
+
+
+class _Proof:
+    """What all rows of one proof share. `clock` gives aware UTC."""
+
+    def __init__(
+        self, db: Database, ring: KeyRing, delivered: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
+    ):
+        self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, delivered, portal, clock
+        self.database = database_id(db)
+        self.no_portal = self._checked_portal()
+        self.paused = _paused(db)
+
+    def _checked_portal(self) -> Problem | None:
+        try:
+            self.portal.check(self.database)
+        except PortalUnusable as error:
+            return Problem("portal", str(error), error.fix)
+        return None
+
+    def row(self, case: Case) -> ProofRow:
+        if case.state != "sent":
+            verdict = NOT_CHECKED if case.state == "superseded" else FAILED
+            return _row(case, "not sent", NOT_OPENED, verdict, [_unsent(case, self.paused)])
+        booked = case.booked(self.ring, self.database)
+        delivered, problems = self._read_back(case, booked)
+        link, refused = self._opened(case, booked)
+        problems += refused
+        if problems:
+            return _row(case, delivered, link, FAILED, problems)
+        if self.delivered is None:
+            return _row(case, delivered, link, NOT_CHECKED, [_NO_READ_BACK])
+        return _row(case, delivered, link, PROVEN, [])
+
+    def _read_back(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
+        if self.delivered is None:
+            return DELIVERY_NOT_CHECKED, []
+        copies = self.delivered.find(case.message_id)
+        if not copies:
+            faults = len(self.delivered.faults)
+            unread = f" ({faults} files there cannot be read as mails)" if faults else ""
+            return "missing", [Problem("missing", f"It was sent, but it is not in the mailbox{unread}.", _LOST)]
+        count = "1 copy" if len(copies) == 1 else f"{len(copies)} copies"
+        return count, problems_of(copies, booked)
+
+    def _opened(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
+        if self.no_portal is not None:
+            return NOT_OPENED, [self.no_portal]
+        try:
+            page, problems = self._visited(case, booked, case.view)
+            if problems and (view := sessions.load(self.db, case.view.session_id)) != case.view:
+                # The candidate began, or ops moved the interview, between the reading and the visit.
+                page, problems = self._visited(case, booked, view)
+        except PortalUnusable as error:
+            self.no_portal = Problem("portal", str(error), error.fix)
+            return NOT_OPENED, [self.no_portal]
+        except NotOpened as error:
+            return NOT_OPENED, [Problem("link", str(error), error.fix)]
+        return page.state or "no page", problems
+
+    def _visited(self, case: Case, booked: Booked, view: SessionView) -> tuple[Page, list[Problem]]:
+        before = self.clock()
+        page = self.portal.open(booked.link, session_keys.proof_token(case.public, case.key_id, self.ring))
+        allowed = {view.access(moment).state for moment in (before - NEIGHBOURS, before, self.clock() + NEIGHBOURS)}
+        if case.is_newest and case.kind == CANCELLED:
+            allowed = {sessions.CANCELLED}
+        return page, _page_problems(page, view, allowed)
+
+
+def _page_problems(page: Page, view: SessionView, allowed: set[str]) -> list[Problem]:
+    if page.state not in sessions.STATES:
+        return [Problem("page", f"The link leads to the page {page.state!r} instead of an interview's.", _PAGE)]
+    problems = []
+    if page.references != (view.code,):
+        problems.append(f"The link opens {' and '.join(page.references) or 'nobody'}'s page instead of {view.code}'s.")
+    if page.candidates != (" ".join(view.candidate_name.split()),):
+        problems.append("The page names another candidate.")
+    for name, shown, moment in (("start", page.starts, view.started_at), ("end", page.ends, view.ended_at)):
+        if shown != (times.iso(moment),):
+            problems.append(f"The page shows {' and '.join(shown) or 'nothing'} as {name}, not {times.iso(moment)}.")
+    if page.state not in allowed:
+        problems.append(f"The page says {page.state}, the access window says {' or '.join(sorted(allowed))}.")
+    return [Problem("page", what, _PAGE) for what in problems]
+
+
+def _unsent(case: Case, paused: Problem | None) -> Problem:
+    """Why a mail that is not `sent` cannot be proven."""
+    if case.state == "superseded":
+        return Problem("superseded", "A newer mail of this interview took its place.", "prove the newer mail.")
+    if case.state in ("claimed", "handed_over"):
+        return Problem("sending", "It is being sent at this moment.", "prove again when the delivery has ended.")
+    if case.state == "queued":
+        if paused is not None:
+            return paused
+        reason = f" The last try: {case.reply}" if case.reply else ""
+        return Problem("queued", f"It is not sent yet.{reason}", case.fix or _DELIVER)
+    said = "It was not sent" if case.state == "failed" else "Nobody knows whether it arrived"
+    fix = case.fix or f"see why, then run `python -m mailer resend {case.id}`."
+    return Problem(case.state, f"{said}: {case.reply or 'no reason is recorded'}", fix)
+
+
+def _paused(db: Database) -> Problem | None:
+    rows = fetch(db, "SELECT reason, fix FROM account_pause ORDER BY paused_at DESC LIMIT 1")
+    return Problem("paused", f"It is not sent yet, sending is paused: {rows[0][0]}", rows[0][1]) if rows else None
+
+
+def _row(case: Case, delivered: str, link: str, verdict: str, problems: list[Problem]) -> ProofRow:
+    fixes = dict.fromkeys(problem.fix for problem in problems)
+    return ProofRow(
+        case.id, case.interview_id, case.kind, masked_address(case.recipient), case.state, delivered, link, verdict,
+        tuple(_shown(problem.what) for problem in problems), " ".join(_shown(fix) for fix in fixes),
+    )  # fmt: skip
+
+
+def _shown(text: str) -> str:
+    return one_line(redact(text))

@@ -1,0 +1,126 @@
+"""The steps of booking_batch.ipynb, one function a cell: plan, book, deliver, prove, and the verdict on all of it."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mailer.proof import ProofReport
+
+from mailer import proof
+from mailer.delivery import DeliveryReport
+from mailer.delivery import deliver as deliver_queued
+from mailer.errors import ConfigurationRefused, MailerError
+from notebooks.opened_run import Run
+from notebooks.progress import bar
+from store import accounts, batches, history, places, sample, times
+from store.batches import BatchReport
+from store.errors import Finding
+from store.history import MailRow
+
+log = logging.getLogger(__name__)
+
+SAMPLE = "notebooks/data/candidates_sample.csv"
+
+
+class JobFailed(Exception):
+    """The job did not do all it was asked to. One line a reason, each with what to do."""
+
+
+def candidates_file(batch_csv: str) -> Path:
+    """The file to book; without a name the sample, with dates counted from today."""
+    if batch_csv:
+        return places.resolve(batch_csv)
+    today = times.now().date()
+    return sample.write_sample(Path(SAMPLE), Path(f"var/sample/candidates_{today.isoformat()}.csv"), today)
+
+
+def plan(run: Run, path: Path, fingerprint: str) -> BatchReport:
+    """The plan to look at or to apply: the one with the fingerprint, or a new one."""
+    if fingerprint:
+        return batches.planned(run.db, fingerprint)
+    with bar("planning") as progress:
+        return batches.plan_batch(run.db, path, settings=run.settings, clock=times.now, progress=progress)
+
+
+def book(run: Run, path: Path, planned: BatchReport, *, dry_run: bool, trace: bool) -> BatchReport:
+    """Applies the plan; a dry run leaves it at that."""
+    if dry_run:
+        return planned
+    with bar("booking", planned.rows) as progress:
+        return batches.book_batch(
+            run.db, path, settings=run.settings, ring=run.ring, clock=times.now, fingerprint=planned.fingerprint, trace=trace,
+            progress=progress,
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Mailing:
+    """What became of the mails of a run: the report, each interview's newest mail, and what is wrong with the settings."""
+
+    report: DeliveryReport = field(default_factory=DeliveryReport)
+    rows: list[MailRow] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    trouble: str = ""
+
+
+def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool, trace: bool) -> Mailing:
+    """Sends what is queued, unless this is a dry run. Wrong mail settings are findings; the mails stay queued then."""
+    checked = run.checked_mail
+    mailing = Mailing(notes=tuple(note.line() for note in (*checked.repairs, *checked.warnings)))
+    for note in mailing.notes:
+        log.warning("EMAIL: Configuration check: %s", note)
+    if dry_run:
+        return mailing
+    is_paused, resend = False, True
+    try:
+        account = checked.usable()
+        resend = account.on_unknown == "resend"
+        if deliver_mail:
+            with bar("mailing") as progress:
+                mailing.report = deliver_queued(
+                    run.db, account=account, settings=run.settings, ring=run.ring, trace=trace, progress=progress
+                )
+        is_paused = accounts.paused(run.db, account.fingerprint) is not None
+    except ConfigurationRefused as refused:
+        mailing.findings = refused.findings
+        for finding in refused.findings:
+            log.error("[EMAIL NOT SENT] %s", finding.line())
+    except MailerError as refused:
+        mailing.trouble = refused.line()
+        log.error("[EMAIL NOT SENT] %s", mailing.trouble)
+    mailing.rows = history.batch_mails(run.db, booked.batch_id, account_is_paused=is_paused, resend=resend)
+    return mailing
+
+
+def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> ProofReport:
+    """Reads back every mail (or a sample) of the run and opens its link at the portal."""
+    account = run.checked_mail.account
+    with bar("proving", len(mailing.rows)) as progress:
+        return proof.prove(
+            run.db, notification_ids=[row.notification_id for row in mailing.rows], sample=prove_sample or None,
+            mailbox=account.mailbox if account else None, backend_url_of_portal=portal_url or run.settings.backend_url,
+            settings=run.settings, ring=run.ring, now=times.now(), progress=progress,
+        )  # fmt: skip
+
+
+def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *, allow_refused: bool) -> str:
+    """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
+    reasons = list(_booking_reasons(booked, allow_refused))
+    reasons += [finding.line() for finding in mailing.findings] + ([mailing.trouble] if mailing.trouble else [])
+    stuck = [row for row in mailing.rows if row.state not in ("sent", "superseded")]
+    if stuck and not mailing.findings:
+        reasons.append(f"{len(stuck)} mails are not sent. To fix: see the table of mails, and the log.")
+    if proven is not None and proven.counts["failed"]:
+        reasons.append(f"{proven.counts['failed']} mails are not proven. To fix: see the table of the proof.")
+    if reasons:
+        raise JobFailed("\n".join(reasons))
+    done = ", ".join(f"{count} {outcome}" for outcome, count in booked.outcomes.most_common())
+    return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
+
+
+def _booking_reasons(booked: BatchReport, allow_refused: bool):
+    if booked.failed:
+        yield f"{booked.failed} rows failed. To fix: see the table of rows."
+    if booked.refused and not allow_refused:
+        yield f"{booked.refused} rows are refused. To fix: correct them in the file, or set allow_refused to True."

@@ -1,0 +1,73 @@
+"""`make demo`: the whole flow on this machine with the sample candidates, a sandbox mail server and a portal."""
+
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+from mailer.errors import MailerError
+from notebooks import portal_process
+from notebooks.batch_steps import SAMPLE
+from notebooks.executed import Executed, execute
+from store import database, places, sample, times
+from store.database import fetch
+from store.errors import StoreError
+
+FOLDER = places.resolve("var/demo")
+ENVIRONMENT = {
+    "DATABASE_URL": "sqlite:///var/demo/interviews.db",
+    "SESSION_KEY_RING": "var/demo/key_ring.json",
+    "SANDBOX_MAILBOX": "var/demo/mailbox",
+    "EMAIL_BACKEND": "sandbox",
+    "BACKEND_URL": "http://localhost:8000",
+}
+"""The demo keeps to itself: no setting of yours is used or changed by it."""
+
+
+def main() -> int:
+    """Books, mails and proves the sample; gives the exit code."""
+    os.environ.update(ENVIRONMENT)
+    try:
+        path = sample.write_sample(Path(SAMPLE), FOLDER / "candidates.csv", times.now().date())
+        before = _sent()
+        print(f"Booking {places.shown(path)}: planning, booking, mailing and proving, as a notebook.")
+        with portal_process.running() as address:
+            done = execute("booking_batch", {"batch_csv": str(path), "dry_run": False, "portal_url": address})
+        return _tell(done, _sent() - before)
+    except (StoreError, MailerError) as refused:
+        print(f"demo: {refused.line()}", file=sys.stderr)
+        return 2
+
+
+def _sent() -> int:
+    db = database.open_record(ENVIRONMENT["DATABASE_URL"])
+    sent = fetch(db, "SELECT count(*) FROM notification WHERE state = 'sent'")[0][0]
+    db.close()
+    return sent
+
+
+def _tell(done: Executed, mailed: int) -> int:
+    db = database.open_record(ENVIRONMENT["DATABASE_URL"])
+    sql = "SELECT outcome, count(*) FROM batch_row WHERE batch_id = (SELECT max(id) FROM batch) GROUP BY outcome"
+    outcomes = Counter(dict(fetch(db, sql)))
+    proven = fetch(db, "SELECT count(DISTINCT session_id) FROM portal_visit WHERE kind = 'proof'")[0][0]
+    db.close()
+    print(f"Booked:   {outcomes['created']} new, {outcomes['unchanged']} as they were, {outcomes['refused']} refused")
+    print(f"Mailed:   {mailed} new")
+    print(
+        f"Proven:   {'every mail of the file' if not done.error else 'not all'} ({proven} links opened at the portal)"
+    )
+    if not outcomes["created"] and not mailed and not done.error:
+        print("          Nothing new was booked or mailed: this file was done before, and it was proven again.")
+    print(f"Notebook: {places.shown(done.notebook)}")
+    print(f"HTML:     {places.shown(done.page)}")
+    print(f"Log:      {places.shown(done.log)}")
+    print(f"Mailbox:  {ENVIRONMENT['SANDBOX_MAILBOX']} (a Maildir: mutt -f {ENVIRONMENT['SANDBOX_MAILBOX']})")
+    if done.error:
+        print(f"demo: {done.error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""One run of a notebook: its settings, record, ring and log, opened together and closed together."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from mailer.config import Checked, MailSettings, check
+from notebooks import parameters
+from store import database, debuglog, places, redaction, session_keys, times
+from store.database import Database
+from store.session_keys import KeyRing
+from store.settings import Settings
+
+
+@dataclass(slots=True)
+class Run:
+    """What a notebook works with. `environment` is what its child processes get."""
+
+    settings: Settings
+    mail: MailSettings
+    db: Database
+    ring: KeyRing
+    log_path: Path
+    environment: dict[str, str]
+    _opened: ExitStack
+
+    @property
+    def checked_mail(self) -> Checked:
+        return check(self.mail, self.settings)
+
+    def close(self) -> None:
+        """Closes the log and the record. What is shown of the log is read after this or before; both are complete."""
+        self._opened.close()
+
+
+def open_run(notebook: str, names: Mapping[str, object], *, rehearsal: bool = False) -> Run:
+    """Checks the notebook's parameters, reads the settings, opens the record, the ring and the log.
+
+    `names` is the notebook's `globals()`. A rehearsal works on a record, ring and mailbox of its own, in a temporary
+    folder that goes away with the run. Raises SettingsError, DatabaseUnusable, KeyRingUnusable, each with the fix.
+    """
+    redaction.install_excepthook()
+    given = parameters.check(names)
+    with ExitStack() as opened:
+        environment = dict(os.environ)
+        if rehearsal:
+            environment |= opened.enter_context(_rehearsal_room())
+        settings, mail = _settings(environment, rehearsal)
+        log_path = _log_path(notebook, str(given.get("log_file", "")))
+        opened.enter_context(debuglog.writing_to(log_path))
+        db = database.open_record(settings.database_url.get_secret_value())
+        opened.callback(_close, db)
+        ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=times.now())
+        return Run(settings, mail, db, ring, log_path, environment, opened.pop_all())
+
+
+def _close(db: Database) -> None:
+    if not db.is_closed():
+        db.close()
+
+
+@contextmanager
+def _rehearsal_room() -> Iterator[dict[str, str]]:
+    with tempfile.TemporaryDirectory(prefix="interview-ops-") as folder:
+        yield {
+            "DATABASE_URL": f"sqlite:///{folder}/interviews.db",
+            "SESSION_KEY_RING": f"{folder}/key_ring.json",
+            "SANDBOX_MAILBOX": f"{folder}/mailbox",
+            "EMAIL_BACKEND": "sandbox",
+        }
+
+
+def _settings(environment: dict[str, str], rehearsal: bool) -> tuple[Settings, MailSettings]:
+    if not rehearsal:
+        return Settings.load(), MailSettings.load()
+    return (
+        Settings.load(database_url=environment["DATABASE_URL"], session_key_ring=environment["SESSION_KEY_RING"]),
+        MailSettings.load(email_backend="sandbox", sandbox_mailbox=environment["SANDBOX_MAILBOX"]),
+    )
+
+
+def _log_path(notebook: str, log_file: str) -> Path:
+    if log_file:
+        return places.resolve(log_file)
+    return places.resolve("runs") / notebook / f"{run_name()}.log"
+
+
+def run_name() -> str:
+    """A name for a run's files that sorts by time: `20261130T072000Z_1f3a`."""
+    return f"{times.calendar_stamp(times.now())}_{secrets.token_hex(2)}"
