@@ -1,4 +1,4 @@
-"""Opening a candidate's link at a running portal, over one kept connection. What the page must say is told in `proof`."""
+"""Opening a candidate's link at a running portal, over one kept connection. `proof` says what the page must say."""
 
 import http.client
 import json
@@ -51,10 +51,13 @@ class _Answer(NamedTuple):
 
 
 class PortalClient:
-    """The portal at `address` (scheme, host and port). Nothing is asked before the first call."""
+    """The portal at `address` (scheme, host and port); `host` is a name that it must answer for, BACKEND_URL's.
 
-    def __init__(self, address: str):
-        self.address = address.rstrip("/")
+    Nothing is asked before the first call.
+    """
+
+    def __init__(self, address: str, host: str):
+        self.address, self.host = address.rstrip("/"), host
         self._connection: http.client.HTTPConnection | None = None
         self._lost = 0
 
@@ -75,6 +78,8 @@ class PortalClient:
         """Returns only if a portal that serves this database answers. Raises PortalUnusable."""
         try:
             answer = self._get("/healthz", {})
+            if answer.status == 421:  # it listens for others too, so it takes no loopback name
+                answer = self._get("/healthz", {"Host": self.host})
         except NotOpened as error:
             raise PortalUnusable(str(error), error.fix) from error
         served = _database_of(answer.body) if answer.status == 200 else ""
@@ -111,8 +116,6 @@ class PortalClient:
             self.close()
             self._lost += 1
             raise NotOpened(f"The portal at {self.address} did not answer in {TIMEOUT:.0f} seconds.", _LOOK) from None
-        except ValueError:
-            raise PortalUnusable(f"{self.address!r} is no web address of a portal.", START_ONE) from None
         except _BROKEN as error:
             self.close()
             if was_kept:  # a server may close a kept connection at any moment (RFC 9112 section 9.3.1)
@@ -120,6 +123,8 @@ class PortalClient:
             self._lost += 1
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise NotOpened(f"No portal answers at {self.address} ({reason}).", START_ONE) from None
+        except ValueError:
+            raise PortalUnusable(f"{self.address!r} is no web address of a portal.", START_ONE) from None
         self._lost = 0
         return answer
 

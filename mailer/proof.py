@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailer import proof_cases
-from mailer.mailbox import Mailbox
+from mailer.mailbox import Delivered, Mailbox
 from mailer.portal_client import NotOpened, Page, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import Booked, Problem, problems_of
@@ -85,7 +85,7 @@ class ProofReport:
         said += f": {self._all_proven()}." if self.is_proven else "."
         said += self._worst(FAILED, "failed") + self._worst(NOT_CHECKED, "not checked")
         if (left := self.mails - total) > 0:
-            said += f" This is a sample: {_mails(left)} more of this run {'was' if left == 1 else 'were'} not looked at."
+            said += f" This is a sample: {left} more of this run {'was' if left == 1 else 'were'} not looked at."
         return said
 
     def _all_proven(self) -> str:
@@ -128,11 +128,11 @@ def prove(
     delivered = Mailbox(mailbox) if mailbox is not None else None
     chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
     address = backend_url_of_portal or _own_address(settings)
-    with PortalClient(address) as portal:
+    with PortalClient(address, settings.backend_host) as portal:
         proof = _Proof(db, ring, delivered, portal, lambda: now + timedelta(seconds=time.monotonic() - began))
         rows: list[ProofRow] = []
         for chunk in proof_cases.cases(db, [mail.id for mail in chosen]):
-            rows += [proof.row(case) for case in chunk]
+            rows += proof.rows(chunk)
             progress(len(chunk))
     report = ProofReport(tuple(rows), len(mails))
     log.info("PROOF: %s", report.sentence)
@@ -148,7 +148,7 @@ def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailbox | None) ->
 
 
 def _own_address(settings: Settings) -> str:
-    host = settings.portal_host
+    host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.portal_host, settings.portal_host)
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.portal_port}"
 
 
@@ -156,9 +156,9 @@ class _Proof:
     """What all rows of one proof share. `clock` gives aware UTC."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, delivered: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
+        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
     ):
-        self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, delivered, portal, clock
+        self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, mails, portal, clock
         self.database = database_id(db)
         self.no_portal = self._checked_portal()
         self.paused = _paused(db)
@@ -170,7 +170,11 @@ class _Proof:
             return Problem("portal", str(error), error.fix)
         return None
 
-    def row(self, case: Case) -> ProofRow:
+    def rows(self, cases: Sequence[Case]) -> list[ProofRow]:
+        self._has_looked_again = False
+        return [self._row(case) for case in cases]
+
+    def _row(self, case: Case) -> ProofRow:
         if case.state != "sent":
             verdict = NOT_CHECKED if case.state == "superseded" else FAILED
             return _row(case, "not sent", NOT_OPENED, verdict, [_unsent(case, self.paused)])
@@ -187,13 +191,22 @@ class _Proof:
     def _read_back(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
         if self.delivered is None:
             return DELIVERY_NOT_CHECKED, []
-        copies = self.delivered.find(case.message_id)
+        copies = self._copies(case.message_id)
         if not copies:
             faults = len(self.delivered.faults)
             unread = f" ({faults} files there cannot be read as mails)" if faults else ""
             return "missing", [Problem("missing", f"It was sent, but it is not in the mailbox{unread}.", _LOST)]
         count = "1 copy" if len(copies) == 1 else f"{len(copies)} copies"
         return count, problems_of(copies, booked)
+
+    def _copies(self, message_id: str) -> list[Delivered]:
+        copies = self.delivered.find(message_id)
+        if not copies and not self._has_looked_again:
+            # It may have arrived since the mailbox was read.
+            self._has_looked_again = True
+            self.delivered.index()
+            copies = self.delivered.find(message_id)
+        return copies
 
     def _opened(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
         if self.no_portal is not None:

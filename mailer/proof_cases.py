@@ -86,9 +86,7 @@ def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: in
         newest = f"n.state <> 'superseded' AND NOT {_NEWER.format(also=' AND m.batch_id = n.batch_id')}"
         rows = fetch(db, f"{_LISTED} WHERE n.batch_id = ? AND {newest} ORDER BY n.id", (batch_id,))
     else:
-        rows = fetch(
-            db, f"{_LISTED} WHERE n.state <> 'superseded' AND NOT {_NEWER.format(also='')} ORDER BY n.id"
-        )
+        rows = fetch(db, f"{_LISTED} WHERE n.state <> 'superseded' AND NOT {_NEWER.format(also='')} ORDER BY n.id")
     return [Listed(*row) for row in rows]
 
 
@@ -120,11 +118,8 @@ def cases(db: Database, ids: Sequence[int]) -> Iterator[list[Case]]:
 
 
 def _case(row: tuple) -> Case:
-    number, interview_id, kind, state, recipient, message_id, facts, hand_over, reply, fix, newest, public, key_id = row[
-        :_OWN_COLUMNS
-    ]
+    facts, hand_over, reply, fix, newest, public, key_id = row[6:_OWN_COLUMNS]
     return Case(
-        number, interview_id, kind, state, recipient, message_id, Facts.from_json(facts),
-        HandOver.from_json(hand_over) if hand_over else None, reply or "", fix or "", bool(newest), public, key_id,
-        sessions.view_of(row[_OWN_COLUMNS:]),
+        *row[:6], Facts.from_json(facts), HandOver.from_json(hand_over) if hand_over else None, reply or "", fix or "",
+        bool(newest), public, key_id, sessions.view_of(row[_OWN_COLUMNS:]),
     )  # fmt: skip

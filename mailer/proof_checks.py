@@ -4,18 +4,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import EmailMessage
 from email.utils import parseaddr
-from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
 from icalendar import Calendar, Component
 
 from mailer import calendar, messages
 from mailer.errors import MailerError
-from mailer.mailbox import Delivered, MailUnreadable, calendar_of, html_of, text_of
+from mailer.mailbox import Delivered, MailUnreadable
+from mailer.proof_reading import ADDRESS, MALFORMED, Reading, decoded, read
 from store import session_keys, times
 from store.facts import CANCELLED, Facts, HandOver
 
@@ -28,12 +25,7 @@ FOREIGN_KEY = "tell the candidate not to use this mail, and have the key that it
 
 _SHAPE = ("multipart/alternative", "text/plain", "text/html", "text/calendar")
 _ONCE = ("from", "to", "subject", "date", "message-id")
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s<>\"'\\]*", re.IGNORECASE)
 _DETAIL = re.compile(r"^- ([^:\n]{1,40}): (.*)$", re.MULTILINE)
-_FOLD = re.compile(r"\r?\n[ \t]")
-_TARGETS = ("href", "src", "srcset", "action", "background", "poster")
-# What a malformed header or calendar value raises when it is read.
-_MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +51,6 @@ class Booked:
         return self.link.rpartition("=")[2]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A delivered mail, decoded. `details` are the labelled lines of a part, the first of each label."""
-
-    headers: dict[str, list[str]]
-    shape: tuple[str, ...]
-    method: str
-    text: str
-    html: "_Html"
-    calendar: str
-
-    def everything(self) -> str:
-        headers = "\n".join(value for values in self.headers.values() for value in values)
-        return "\n".join((headers, self.text, self.html.everything, self.calendar))
-
-
 def problems_of(copies: Sequence[Delivered], booked: Booked) -> list[Problem]:
     """Everything about a delivered mail that is not as booked; empty for a proven one.
 
@@ -82,7 +58,7 @@ def problems_of(copies: Sequence[Delivered], booked: Booked) -> list[Problem]:
     """
     try:
         found = list(_of_copies(copies, booked))
-        mail = _read(copies[0])
+        mail = read(copies[0])
     except MailUnreadable as error:
         return [Problem("unreadable", error.args[0])]
     found += _of_headers(mail, booked)
@@ -91,83 +67,6 @@ def problems_of(copies: Sequence[Delivered], booked: Booked) -> list[Problem]:
     found += _of_words(mail, booked.facts)
     found += _of_calendar(mail, booked)
     return list(dict.fromkeys(found))
-
-
-def _read(mail: Delivered) -> _Reading:
-    try:
-        return _parsed(mail.message)
-    except (MessageError, *_MALFORMED) as error:
-        raise MailUnreadable(f"The mail cannot be parsed ({type(error).__name__}).", path=mail.path) from error
-
-
-def _parsed(message: EmailMessage) -> _Reading:
-    headers: dict[str, list[str]] = {}
-    for name, value in message.raw_items():
-        headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
-    parts = list(message.walk())
-    event = next((part for part in parts if part.get_content_type() == "text/calendar"), None)
-    return _Reading(
-        headers,
-        tuple(part.get_content_type() for part in parts),
-        str(event.get_param("method", "")) if event is not None else "",
-        (text_of(message) or "").replace("\r\n", "\n"),
-        _Html(html_of(message) or ""),
-        _FOLD.sub("", calendar_of(message) or ""),
-    )
-
-
-def _unfolded(value: str) -> str:
-    # An internationalised header is UTF-8, which the parser keeps as escaped bytes (RFC 6532).
-    value = value.encode("ascii", "surrogateescape") if not value.isascii() else value
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    return text.replace("\r", "").replace("\n", "").strip()
-
-
-class _Html(HTMLParser):
-    """What the HTML part shows and points at."""
-
-    def __init__(self, source: str):
-        super().__init__()
-        self.targets: list[str] = []
-        self._others: list[str] = []
-        self._items: list[str] = []
-        self._in_item = False
-        self.feed(source)
-        self.close()
-
-    @property
-    def everything(self) -> str:
-        return "\n".join((*self.targets, "".join(self._others)))
-
-    @property
-    def addresses(self) -> set[str]:
-        return {*self.targets, *_ADDRESS.findall("".join(self._others))}
-
-    @property
-    def lines(self) -> str:
-        return "\n".join("- " + " ".join(item.split()) for item in self._items)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        for name, value in attrs:
-            if name in _TARGETS:
-                self.targets.append(value or "")
-            else:
-                self._others.append(f" {value} ")
-        if tag == "li":
-            self._in_item = True
-            self._items.append("")
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "li":
-            self._in_item = False
-
-    def handle_data(self, data: str) -> None:
-        self._others.append(data)
-        if self._in_item:
-            self._items[-1] += data
-
-    def handle_comment(self, data: str) -> None:
-        self._others.append(f" {data} ")
 
 
 def _of_copies(copies: Sequence[Delivered], booked: Booked) -> Iterator[Problem]:
@@ -180,7 +79,7 @@ def _of_copies(copies: Sequence[Delivered], booked: Booked) -> Iterator[Problem]
             yield Problem("envelope", f"It was delivered to {told} instead of the booked address.", fix)
 
 
-def _of_headers(mail: _Reading, booked: Booked) -> Iterator[Problem]:
+def _of_headers(mail: Reading, booked: Booked) -> Iterator[Problem]:
     given = mail.headers
     for name in _ONCE:
         if len(given.get(name, ())) != 1:
@@ -194,7 +93,7 @@ def _of_headers(mail: _Reading, booked: Booked) -> Iterator[Problem]:
         yield Problem("sender", f"From says {sender[:100]} instead of {booked.hand_over.from_address}.")
     if _one(given, "return-path") != f"<{booked.hand_over.from_address}>":
         yield Problem("sender", "The envelope's sender is not the From address.")
-    wanted, said = messages.subject(booked.facts), _decoded(_one(given, "subject"))
+    wanted, said = messages.subject(booked.facts), decoded(_one(given, "subject"))
     if said != wanted:
         yield Problem("subject", f"Its subject is {said[:120]!r} instead of {wanted[:120]!r}.")
     if mail.shape != _SHAPE:
@@ -205,18 +104,11 @@ def _one(headers: dict[str, list[str]], name: str) -> str:
     return headers.get(name, [""])[0]
 
 
-def _decoded(value: str) -> str:
-    try:
-        return str(make_header(decode_header(value)))
-    except (MessageError, LookupError, ValueError):
-        return value
-
-
-def _of_links(mail: _Reading, booked: Booked) -> Iterator[Problem]:
+def _of_links(mail: Reading, booked: Booked) -> Iterator[Problem]:
     parts = {
-        "text": set(_ADDRESS.findall(mail.text)),
+        "text": set(ADDRESS.findall(mail.text)),
         "HTML": mail.html.addresses,
-        "calendar": set(_ADDRESS.findall(mail.calendar)),
+        "calendar": set(ADDRESS.findall(mail.calendar)),
     }
     for part, found in parts.items():
         if booked.facts.kind == CANCELLED:
@@ -255,13 +147,13 @@ def _hosts(addresses: set[str]) -> str:
     return ", ".join(sorted({_host(address) or "no host" for address in addresses}))[:200]
 
 
-def _of_keys(mail: _Reading, booked: Booked) -> Iterator[Problem]:
+def _of_keys(mail: Reading, booked: Booked) -> Iterator[Problem]:
     own = set() if booked.facts.kind == CANCELLED else {booked.key}
     if {key.lower() for key in session_keys.SESSION_KEY.findall(mail.everything())} - own:
         yield Problem("key", "It holds a session_key that it must not hold.", FOREIGN_KEY)
 
 
-def _of_words(mail: _Reading, facts: Facts) -> Iterator[Problem]:
+def _of_words(mail: Reading, facts: Facts) -> Iterator[Problem]:
     for part, lines in (("text", mail.text), ("HTML", mail.html.lines)):
         said = dict(reversed(_DETAIL.findall(lines)))
         for label, words in _wanted(facts, said).items():
@@ -291,7 +183,7 @@ class _NoEvent(MailerError):
     """The calendar part does not hold one event that can be read."""
 
 
-def _of_calendar(mail: _Reading, booked: Booked) -> Iterator[Problem]:
+def _of_calendar(mail: Reading, booked: Booked) -> Iterator[Problem]:
     try:
         whole = Calendar.from_ical(mail.calendar)
         event = _only_event(whole)
@@ -300,14 +192,14 @@ def _of_calendar(mail: _Reading, booked: Booked) -> Iterator[Problem]:
     except _NoEvent as error:
         yield Problem("calendar", str(error))
         return
-    except _MALFORMED as error:
+    except MALFORMED as error:
         yield Problem("calendar", f"The calendar cannot be read ({type(error).__name__}).")
         return
     for name, wanted in _calendar_wanted(booked).items():
         if said[name] != wanted:
             yield Problem("calendar", f"The calendar says {said[name][:100]} as {name}, the record says {wanted}.")
     if mail.method != said["METHOD"]:
-        what = f"The calendar's METHOD is {said['METHOD'][:40]}, but its Content-Type says {mail.method[:40] or 'none'}."
+        what = f"The calendar's METHOD is {said['METHOD'][:40]}, its Content-Type says {mail.method[:40] or 'none'}."
         yield Problem("method", what)
 
 

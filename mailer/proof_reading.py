@@ -1,0 +1,125 @@
+"""One delivered mail, decoded for checking: its headers, words, addresses and calendar. It judges nothing."""
+
+import re
+from dataclasses import dataclass
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import EmailMessage
+from html.parser import HTMLParser
+
+from mailer.mailbox import Delivered, MailUnreadable, calendar_of, html_of, text_of
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s<>\"'\\]*", re.IGNORECASE)
+MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
+"""What a malformed header or calendar value raises when it is read."""
+
+_FOLD = re.compile(r"\r?\n[ \t]")
+_TARGETS = ("href", "src", "srcset", "action", "background", "poster")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A delivered mail. Headers are by lower-case name, undecoded; `method` is that of the calendar's Content-Type.
+
+    The calendar is unfolded.
+    """
+
+    headers: dict[str, list[str]]
+    shape: tuple[str, ...]
+    method: str
+    text: str
+    html: "Html"
+    calendar: str
+
+    def everything(self) -> str:
+        """All that the mail holds, decoded, for a search."""
+        headers = "\n".join(decoded(value) for values in self.headers.values() for value in values)
+        return "\n".join((headers, self.text, self.html.everything, self.calendar))
+
+
+def read(mail: Delivered) -> Reading:
+    """The mail, decoded. Raises MailUnreadable."""
+    try:
+        return _parsed(mail.message)
+    except (MessageError, *MALFORMED) as error:
+        raise MailUnreadable(f"The mail cannot be parsed ({type(error).__name__}).", path=mail.path) from error
+
+
+def _parsed(message: EmailMessage) -> Reading:
+    headers: dict[str, list[str]] = {}
+    for name, value in message.raw_items():
+        headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
+    parts = list(message.walk())
+    event = next((part for part in parts if part.get_content_type() == "text/calendar"), None)
+    return Reading(
+        headers,
+        tuple(part.get_content_type() for part in parts),
+        str(event.get_param("method", "")) if event is not None else "",
+        (text_of(message) or "").replace("\r\n", "\n"),
+        Html(html_of(message) or ""),
+        _FOLD.sub("", calendar_of(message) or ""),
+    )
+
+
+def _unfolded(value: str) -> str:
+    # An internationalised header is UTF-8, which the parser keeps as escaped bytes (RFC 6532).
+    value = value.encode("ascii", "surrogateescape") if not value.isascii() else value
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    return text.replace("\r", "").replace("\n", "").strip()
+
+
+def decoded(value: str) -> str:
+    """A header's value as people read it (RFC 2047); as it stands if it cannot be decoded."""
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (MessageError, LookupError, ValueError):
+        return value
+
+
+class Html(HTMLParser):
+    """What the HTML part shows and points at: `addresses` are its web addresses and targets, `lines` its list items."""
+
+    def __init__(self, source: str):
+        super().__init__()
+        self.targets: list[str] = []
+        self._others: list[str] = []
+        self._items: list[str] = []
+        self._in_item = False
+        self.feed(source)
+        self.close()
+
+    @property
+    def everything(self) -> str:
+        return "\n".join((*self.targets, "".join(self._others)))
+
+    @property
+    def addresses(self) -> set[str]:
+        return {*self.targets, *ADDRESS.findall("".join(self._others))}
+
+    @property
+    def lines(self) -> str:
+        return "\n".join("- " + " ".join(item.split()) for item in self._items)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in _TARGETS:
+                self.targets.append(value or "")
+            else:
+                self._others.append(f" {value} ")
+        if tag == "li":
+            self._in_item = True
+            self._items.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "li":
+            self._in_item = False
+
+    def handle_data(self, data: str) -> None:
+        self._others.append(data)
+        if self._in_item:
+            self._items[-1] += data
+
+    def handle_comment(self, data: str) -> None:
+        self._others.append(f" {data} ")
