@@ -25,6 +25,8 @@ FOREIGN_KEY = "tell the candidate not to use this mail, and have the key that it
 
 _SHAPE = ("multipart/alternative", "text/plain", "text/html", "text/calendar")
 _ONCE = ("from", "to", "subject", "date", "message-id")
+# Only the first list counts: the booking's notes further down may say anything.
+_DETAILS = re.compile(r"^- .*(?:\n- .*)*", re.MULTILINE)
 _DETAIL = re.compile(r"^- ([^:\n]{1,40}): (.*)$", re.MULTILINE)
 
 
@@ -155,7 +157,8 @@ def _of_keys(mail: Reading, booked: Booked) -> Iterator[Problem]:
 
 def _of_words(mail: Reading, facts: Facts) -> Iterator[Problem]:
     for part, lines in (("text", mail.text), ("HTML", mail.html.lines)):
-        said = dict(reversed(_DETAIL.findall(lines)))
+        block = _DETAILS.search(lines)
+        said = dict(reversed(_DETAIL.findall(block[0]))) if block else {}
         for label, words in _wanted(facts, said).items():
             if said.get(label) != words and not said.get(label, "").startswith(f"{words} ("):
                 shown = repr(said[label][:80]) if label in said else "nothing"

@@ -6,6 +6,7 @@ from email.errors import MessageError
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from html.parser import HTMLParser
+from typing import cast
 
 from mailer.mailbox import Delivered, MailUnreadable, calendar_of, html_of, text_of
 
@@ -14,6 +15,7 @@ MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
 """What a malformed header or calendar value raises when it is read."""
 
 _FOLD = re.compile(r"\r?\n[ \t]")
+_NO_PART = EmailMessage()
 _TARGETS = ("href", "src", "srcset", "action", "background", "poster")
 
 
@@ -49,15 +51,17 @@ def _parsed(message: EmailMessage) -> Reading:
     headers: dict[str, list[str]] = {}
     for name, value in message.raw_items():
         headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
-    parts = list(message.walk())
-    event = next((part for part in parts if part.get_content_type() == "text/calendar"), None)
+    # Each look at a part's type parses its header anew, so it is taken once.
+    types = [(part.get_content_type(), cast(EmailMessage, part)) for part in message.walk()]
+    parts = dict(reversed(types))
+    event = parts.get("text/calendar", _NO_PART)
     return Reading(
         headers,
-        tuple(part.get_content_type() for part in parts),
-        str(event.get_param("method", "")) if event is not None else "",
-        (text_of(message) or "").replace("\r\n", "\n"),
-        Html(html_of(message) or ""),
-        _FOLD.sub("", calendar_of(message) or ""),
+        tuple(content_type for content_type, _ in types),
+        str(event.get_param("method", "")),
+        (text_of(parts.get("text/plain", _NO_PART)) or "").replace("\r\n", "\n"),
+        Html(html_of(parts.get("text/html", _NO_PART)) or ""),
+        _FOLD.sub("", calendar_of(event) or ""),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import pytest
 
+from mailer.config import MailSettings
 from store import database, session_keys
 from store.settings import Settings
 
@@ -27,9 +28,10 @@ def need(present: object, reason: str) -> None:
 def _no_settings_from_this_machine(monkeypatch):
     """Tests see neither the developer's .env nor mail settings of the shell."""
     for name in list(os.environ):
-        if name.startswith(("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_")):
+        if name.startswith(("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_", "SANDBOX_", "ALLOW_LOCAL", "OPS_")):
             monkeypatch.delenv(name)
-    monkeypatch.setitem(Settings.model_config, "env_file", None)
+    for kind in (Settings, MailSettings):
+        monkeypatch.setitem(kind.model_config, "env_file", None)
 
 
 @pytest.fixture(scope="session")

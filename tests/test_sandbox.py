@@ -63,6 +63,21 @@ def folder(request, tmp_path):
 
 
 @pytest.fixture
+def run_by_hand(folder):
+    """Starts the command as a shell would; whatever becomes of the test, the process does not outlive it."""
+    with contextlib.ExitStack() as ending:
+
+        def start(stdin: int) -> subprocess.Popen[bytes]:
+            outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            process = subprocess.Popen([*COMMAND, "--mailbox", folder], stdin=stdin, **outputs)
+            ending.enter_context(process)
+            ending.callback(process.kill)
+            return process
+
+        yield start
+
+
+@pytest.fixture
 def client(server):
     with smtplib.SMTP(server.host, server.port, timeout=10) as connection:
         connection.ehlo()
@@ -292,13 +307,12 @@ def test_stop_may_be_called_again_and_says_how_it_ended(mortal):
     assert mortal.stop() == mortal.stop() == -signal.SIGKILL
 
 
-def test_sandbox_ends_when_its_parent_closes_the_pipe(folder):
-    process = subprocess.Popen([*COMMAND, "--mailbox", folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+def test_sandbox_ends_when_its_parent_closes_the_pipe(run_by_hand):
+    process = run_by_hand(subprocess.PIPE)
     assert process.stdout.readline().startswith(b"READY 127.0.0.1 ")
     process.stdin.close()
     assert process.wait(5) == 0
-    assert process.stdout.read() == b""
-    process.stdout.close()
+    assert process.stdout.read() == process.stderr.read() == b""
 
 
 def test_sandbox_ends_when_its_parent_is_killed(folder):
@@ -313,10 +327,8 @@ def test_sandbox_ends_when_its_parent_is_killed(folder):
         socket.create_connection(("127.0.0.1", port), timeout=5)
 
 
-def test_sandbox_without_a_parents_pipe_runs_until_it_is_told_to_end(folder):
-    process = subprocess.Popen(
-        [*COMMAND, "--mailbox", folder], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+def test_sandbox_without_a_parents_pipe_runs_until_it_is_told_to_end(folder, run_by_hand):
+    process = run_by_hand(subprocess.DEVNULL)
     port = int(process.stdout.readline().split()[2])
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as connection:
         connection.sendmail(OPS, [ASHA], content())
