@@ -2,7 +2,7 @@
 
 import http.client
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -34,13 +34,14 @@ class NotOpened(MailerError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an interview's page tells whoever checks it; `references` and the others hold every one found."""
+    """What an interview's page tells whoever checks it; `references` and the others hold every one found, `html` its source."""
 
     state: str
     references: tuple[str, ...]
     candidates: tuple[str, ...]
     starts: tuple[str, ...]
     ends: tuple[str, ...]
+    html: str = field(default="", repr=False)
 
 
 class _Answer(NamedTuple):
@@ -170,8 +171,8 @@ def _refused(status: int, host: str) -> NotOpened:
 
 
 def _read(body: bytes) -> Page:
-    reader = _Reader()
-    reader.feed(body.decode("utf-8", "replace"))
+    reader, source = _Reader(), body.decode("utf-8", "replace")
+    reader.feed(source)
     reader.close()
     found = reader.found
     return Page(
@@ -180,6 +181,7 @@ def _read(body: bytes) -> Page:
         tuple(" ".join(name.split()) for name in found["data-candidate"]),
         tuple(found["data-start"]),
         tuple(found["data-end"]),
+        source,
     )
 
 

@@ -1,6 +1,7 @@
 """One delivered mail, decoded for checking: its headers, words, addresses and calendar. It judges nothing."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -15,7 +16,6 @@ MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
 """What a malformed header or calendar value raises when it is read."""
 
 _FOLD = re.compile(r"\r?\n[ \t]")
-_NO_PART = EmailMessage()
 _TARGETS = ("href", "src", "srcset", "action", "background", "poster")
 
 
@@ -54,15 +54,19 @@ def _parsed(message: EmailMessage) -> Reading:
     # Each look at a part's type parses its header anew, so it is taken once.
     types = [(part.get_content_type(), cast(EmailMessage, part)) for part in message.walk()]
     parts = dict(reversed(types))
-    event = parts.get("text/calendar", _NO_PART)
+    event = parts.get("text/calendar")
     return Reading(
         headers,
         tuple(content_type for content_type, _ in types),
-        str(event.get_param("method", "")),
-        (text_of(parts.get("text/plain", _NO_PART)) or "").replace("\r\n", "\n"),
-        Html(html_of(parts.get("text/html", _NO_PART)) or ""),
-        _FOLD.sub("", calendar_of(event) or ""),
+        str(event.get_param("method", "")) if event is not None else "",
+        _words(text_of, parts.get("text/plain")).replace("\r\n", "\n"),
+        Html(_words(html_of, parts.get("text/html"))),
+        _FOLD.sub("", _words(calendar_of, event)),
     )
+
+
+def _words(reader: Callable[[EmailMessage], str | None], part: EmailMessage | None) -> str:
+    return "" if part is None else reader(part) or ""
 
 
 def _unfolded(value: str) -> str:

@@ -8,11 +8,14 @@ from pathlib import Path
 import papermill
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
 
 from notebooks.opened_run import run_name
 from store import places
 
 FOLDER = Path(__file__).resolve().parent
+_PRIVATE = Config({"KernelManager": {"transport": "ipc"}})
+"""The kernel talks over sockets of this user alone, not over TCP, where others on this machine could listen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,7 @@ def execute(name: str, parameters: Mapping[str, object]) -> Executed:
     try:
         papermill.execute_notebook(
             FOLDER / f"{name}.ipynb", aside, parameters={**parameters, "log_file": str(log)}, progress_bar=False,
-            cwd=places.ROOT, log_output=False,
+            cwd=places.ROOT, log_output=False, config=_PRIVATE,
         )  # fmt: skip
     except PapermillExecutionError as failed:
         error = str(failed.evalue)

@@ -15,7 +15,8 @@ from store.database import Database
 from store.debuglog import LogSummary
 from store.history import MailRow
 
-SHOWN_ROWS = 40
+SHOWN_ROWS = 25
+_LEFT = "<style>table.interviews td, table.interviews th {text-align: left; vertical-align: top}</style>"
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
@@ -23,12 +24,14 @@ def table(rows: Sequence[dict[str, object]], caption: str = "", limit: int = SHO
     """The first `limit` rows as an HTML table, with a line that says how many are not shown."""
     if not rows:
         return HTML(f"<p>{html.escape(caption)}: none.</p>" if caption else "<p>None.</p>")
-    frame = pd.DataFrame(rows[:limit]).fillna("")
+    frame = pd.DataFrame(rows[:limit]).fillna("").astype(str)
+    # A column that says nothing in any row is only in the way.
+    frame = frame.loc[:, (frame != "").any()]
     with pd.option_context("display.max_colwidth", None):
-        body = frame.to_html(index=False, escape=True, border=0, justify="left")
+        body = frame.to_html(index=False, escape=True, border=0, justify="left", classes="interviews")
     more = f"<p>... and {len(rows) - limit} more.</p>" if len(rows) > limit else ""
     head = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
-    return HTML(head + body + more)
+    return HTML(_LEFT + head + body + more)
 
 
 def when(row: dict[str, object]) -> str:

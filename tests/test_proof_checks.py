@@ -22,8 +22,9 @@ LINK = f"{SITE}/?session_key={KEY}"
 INVITED = Facts(
     kind=INVITATION, candidate_name="Asha Rao", recipient=RECIPIENT, job_title="Data Engineer",
     company_name="Example Labs", starts_at=START, ends_at=START + timedelta(minutes=45), timezone="Asia/Kolkata",
-    candidate_timezone="Europe/Berlin", opens_before=15, closes_after=15, booking_notes="- Time: 12:50 PM IST\nBring ID.",
-    reference="R-17", round=1, calendar_uid="interview-17@0123456789abcdef", sequence=0,
+    candidate_timezone="Europe/Berlin", opens_before=15, closes_after=15,
+    booking_notes="- Time: 12:50 PM IST\nBring ID.", reference="R-17", round=1,
+    calendar_uid="interview-17@0123456789abcdef", sequence=0,
 )  # fmt: skip
 MOVED = replace(INVITED, kind=RESCHEDULED, sequence=1, previous_starts_at=START - timedelta(days=1))
 CALLED_OFF = replace(INVITED, kind=CANCELLED, sequence=2)
@@ -137,7 +138,8 @@ TAMPERINGS = [
      "click_tracking", "the text"),
     ("open tracking", swap(b"</body>", b'<img src="https://o.tracker.example/p.gif"></body>', 2), "second_link",
      "o.tracker.example"),
-    ("a pixel without a scheme", swap(b"</body>", b'<img src="//o.tracker.example/p"></body>', 2), "second_link", "HTML"),
+    ("a pixel without a scheme", swap(b"</body>", b'<img src="//o.tracker.example/p"></body>', 2), "second_link",
+     "HTML"),
     ("a second address", swap(b"Bring ID.", b"See http://other.example/.", 1), "second_link", "other.example"),
     ("an address in a style", swap(b"<h1 style=\"", b"<h1 style=\"background:url(http://x.example/a);", 2),
      "second_link", "x.example"),
@@ -165,14 +167,19 @@ TAMPERINGS = [
     ("another sequence", swap(b"SEQUENCE:0", b"SEQUENCE:7", 3), "calendar", "7 as SEQUENCE"),
     ("two sequences", swap(b"SEQUENCE:0", b"SEQUENCE:0\r\nSEQUENCE:0", 3), "calendar", "2 SEQUENCE lines"),
     ("another UID", swap(b"UID:interview-17", b"UID:interview-18", 3), "calendar", "as UID"),
-    ("another METHOD inside", swap(b"\r\nMETHOD:REQUEST", b"\r\nMETHOD:PUBLISH", 3), "method", "Content-Type says REQUEST"),
+    ("another METHOD inside", swap(b"\r\nMETHOD:REQUEST", b"\r\nMETHOD:PUBLISH", 3), "method",
+     "Content-Type says REQUEST"),
     ("another method outside", swap(b"method=REQUEST", b"method=CANCEL", 3), "method", "Content-Type says CANCEL"),
     ("no method outside", swap(b"method=REQUEST; ", b"", 3), "method", "Content-Type says none"),
     ("another organizer", swap(b"ORGANIZER:mailto:jobs", b"ORGANIZER:mailto:boss", 3), "calendar", "as ORGANIZER"),
     ("another attendee", swap(b"FALSE:mailto:asha", b"FALSE:mailto:eve", 3), "calendar", "as ATTENDEE"),
-    ("two attendees", swap(b"ORGANIZER:", b"ATTENDEE:mailto:eve@example.net\r\nORGANIZER:", 3), "calendar", "2 ATTENDEE"),
-    ("a footer as a part", swap(b"text/calendar; method", b"text/plain; method", 3), "parts", "text/plain, text/html, text/plain"),
-    ("a part in no charset", swap(b"text/html; charset=utf-8", b"text/html; charset=none-such", 2), "unreadable", "decoded"),
+    ("two attendees", swap(b"ORGANIZER:", b"ATTENDEE:mailto:eve@example.net\r\nORGANIZER:", 3), "calendar",
+     "2 ATTENDEE"),
+    ("a footer as a part", swap(b"text/calendar; method", b"text/plain; method", 3), "parts",
+     "text/plain, text/html, text/plain"),
+    ("no text part", swap(b"text/plain; charset=utf-8", b"image/png", 1), "parts", "image/png, text/html"),
+    ("a part in no charset", swap(b"text/html; charset=utf-8", b"text/html; charset=none-such", 2), "unreadable",
+     "decoded"),
     ("an address that cannot be read", swap(LINK.encode(), b"https://[broken/", 1), "click_tracking", "no host"),
 ]  # fmt: skip
 
@@ -213,7 +220,8 @@ def test_a_record_that_was_changed_without_a_mail_fails_in_all_three_parts(found
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_a_cancelled_mail_with_a_link_is_told(found, part):
     where = {1: b"Rao,", 2: b"Rao,", 3: b"LOCATION:"}[part]
-    problems = found(swap(where, where + LINK.encode(), part)(made(CALLED_OFF)), booked=replace(BOOKED, facts=CALLED_OFF))
+    tampered = swap(where, where + LINK.encode(), part)(made(CALLED_OFF))
+    problems = found(tampered, booked=replace(BOOKED, facts=CALLED_OFF))
     assert {"link", "key"} <= {problem.code for problem in problems}
     assert "interviews.example.com" in problems[0].what
 
