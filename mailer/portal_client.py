@@ -34,7 +34,7 @@ class NotOpened(MailerError):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What an interview's page tells whoever checks it; `references` and the others hold every one found, `html` its source."""
+    """What an interview's page tells whoever checks it; `references` and the like hold every one found."""
 
     state: str
     references: tuple[str, ...]

@@ -81,7 +81,7 @@ class ProofReport:
         if not self.rows:
             return "There is no mail to prove."
         total, proven = len(self.rows), self.counts[PROVEN]
-        said = f"{proven} of {_mails(total)} {'is' if proven == 1 else 'are'} proven"
+        said = f"{proven} of {_mails(total)} {'is' if 1 in (proven, total) else 'are'} proven"
         said += f": {self._all_proven()}." if self.is_proven else "."
         said += self._worst(FAILED, "failed") + self._worst(NOT_CHECKED, "not checked")
         if (left := self.mails - total) > 0:

@@ -1,17 +1,18 @@
 """The steps of booking_batch.ipynb, one function a cell: plan, book, deliver, prove, and the verdict on all of it."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from mailer.proof import ProofReport
 
 from mailer import proof
 from mailer.delivery import DeliveryReport
 from mailer.delivery import deliver as deliver_queued
 from mailer.errors import ConfigurationRefused, MailerError
+from mailer.proof import ProofReport
 from notebooks.opened_run import Run
 from notebooks.progress import bar
+from notebooks.stopping import JobFailed, telling
 from store import accounts, batches, history, places, sample, times
 from store.batches import BatchReport
 from store.errors import Finding
@@ -22,10 +23,7 @@ log = logging.getLogger(__name__)
 SAMPLE = "notebooks/data/candidates_sample.csv"
 
 
-class JobFailed(Exception):
-    """The job did not do all it was asked to. One line a reason, each with what to do."""
-
-
+@telling
 def candidates_file(batch_csv: str) -> Path:
     """The file to book; without a name the sample, with dates counted from today."""
     if batch_csv:
@@ -34,6 +32,7 @@ def candidates_file(batch_csv: str) -> Path:
     return sample.write_sample(Path(SAMPLE), Path(f"var/sample/candidates_{today.isoformat()}.csv"), today)
 
 
+@telling
 def plan(run: Run, path: Path, fingerprint: str) -> BatchReport:
     """The plan to look at or to apply: the one with the fingerprint, or a new one."""
     if fingerprint:
@@ -42,6 +41,7 @@ def plan(run: Run, path: Path, fingerprint: str) -> BatchReport:
         return batches.plan_batch(run.db, path, settings=run.settings, clock=times.now, progress=progress)
 
 
+@telling
 def book(run: Run, path: Path, planned: BatchReport, *, dry_run: bool, trace: bool) -> BatchReport:
     """Applies the plan; a dry run leaves it at that."""
     if dry_run:
@@ -64,6 +64,7 @@ class Mailing:
     trouble: str = ""
 
 
+@telling
 def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool, trace: bool) -> Mailing:
     """Sends what is queued, unless this is a dry run. Wrong mail settings are findings; the mails stay queued then."""
     checked = run.checked_mail
@@ -93,6 +94,7 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
     return mailing
 
 
+@telling
 def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> ProofReport:
     """Reads back every mail (or a sample) of the run and opens its link at the portal."""
     account = run.checked_mail.account
@@ -119,7 +121,7 @@ def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *
     return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
 
 
-def _booking_reasons(booked: BatchReport, allow_refused: bool):
+def _booking_reasons(booked: BatchReport, allow_refused: bool) -> Iterator[str]:
     if booked.failed:
         yield f"{booked.failed} rows failed. To fix: see the table of rows."
     if booked.refused and not allow_refused:

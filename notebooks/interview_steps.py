@@ -12,8 +12,8 @@ from mailer.messages import contents
 from mailer.notifications import send_candidate_interview_scheduled_notification
 from mailer.portal_client import PortalClient
 from notebooks import portal_process
-from notebooks.batch_steps import JobFailed
 from notebooks.opened_run import Run
+from notebooks.stopping import JobFailed, telling
 from store import database, places, session_keys, times
 from store.booking import Booking, book_slot, find_interview
 from store.candidate_rows import request_from
@@ -27,6 +27,7 @@ _STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
 _OUTSIDE = re.compile(r"<(?:script|link|img)\b[^>]*>(?:</script>)?")
 
 
+@telling
 def request(run: Run, values: Mapping[str, object]) -> BookingRequest:
     """The booking that the parameters ask for; an empty date is tomorrow. Raises BookingRefused naming the parameter."""
     texts = {name: str(value) for name, value in values.items()}
@@ -38,11 +39,13 @@ def request(run: Run, values: Mapping[str, object]) -> BookingRequest:
     return asked
 
 
+@telling
 def book(run: Run, asked: BookingRequest) -> Booking:
     """Books it, with its session and its queued mail, in one transaction. Raises BookingRefused."""
     return book_slot(run.db, asked, settings=run.settings, ring=run.ring, now=times.now())
 
 
+@telling
 def send(run: Run, booking: Booking) -> DeliveryReport:
     """Sends the interview's queued mail now."""
     interview = find_interview(booking.interview_id)
@@ -56,9 +59,15 @@ def _link(run: Run, booking: Booking) -> tuple[str, str]:
     return session_keys.link(run.settings.backend_url, key), proof
 
 
+@telling
 def mail_as_seen(run: Run, booking: Booking) -> HTML:
     """The newest mail of the interview as the candidate sees it, made from the outbox as it was sent; its key is masked."""
-    mail = Notification.select().where(Notification.interview == booking.interview_id).order_by(Notification.id.desc()).get()
+    mail = (
+        Notification.select()
+        .where(Notification.interview == booking.interview_id)
+        .order_by(Notification.id.desc())
+        .get()
+    )
     facts, now = Facts.from_json(mail.facts), times.now()
     account = run.checked_mail.account
     sender = (account.from_address, account.from_name) if account else ("interviews@example.com", "")
@@ -69,6 +78,7 @@ def mail_as_seen(run: Run, booking: Booking) -> HTML:
     return HTML(f"<table>{head}</table>{_frame(redact(said.html), 620)}")
 
 
+@telling
 def page_as_seen(run: Run, booking: Booking) -> HTML:
     """The page that the link opens now, from a portal of this run's own; the visit is recorded as a proof's."""
     link, proof = _link(run, booking)
@@ -76,8 +86,10 @@ def page_as_seen(run: Run, booking: Booking) -> HTML:
         portal.check(database.database_id(run.db))
         page = portal.open(link, proof)
     style = (places.ROOT / "static" / "portal.css").read_text(encoding="utf-8")
-    shown = _STYLESHEET.sub(lambda _: f"<style>{style}</style>", page.html)
-    return HTML(f"<p>State of the page: <b>{html.escape(page.state)}</b></p>{_frame(_OUTSIDE.sub('', redact(shown)), 560)}")
+    shown = _STYLESHEET.sub(lambda _: f"<style>{style} * {{ animation: none !important }}</style>", page.html)
+    return HTML(
+        f"<p>State of the page: <b>{html.escape(page.state)}</b></p>{_frame(_OUTSIDE.sub('', redact(shown)), 560)}"
+    )
 
 
 def _frame(page: str, height: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mailer.config import Checked, MailSettings, check
 from notebooks import parameters
+from notebooks.stopping import telling
 from store import database, debuglog, places, redaction, session_keys, times
 from store.database import Database
 from store.session_keys import KeyRing
@@ -37,11 +38,12 @@ class Run:
         self._opened.close()
 
 
+@telling
 def open_run(notebook: str, names: Mapping[str, object], *, rehearsal: bool = False) -> Run:
     """Checks the notebook's parameters, reads the settings, opens the record, the ring and the log.
 
     `names` is the notebook's `globals()`. A rehearsal works on a record, ring and mailbox of its own, in a temporary
-    folder that goes away with the run. Raises SettingsError, DatabaseUnusable, KeyRingUnusable, each with the fix.
+    folder that goes away with the run. Raises JobFailed with every reason and its fix.
     """
     redaction.install_excepthook()
     given = parameters.check(names)

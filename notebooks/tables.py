@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 from IPython.display import HTML
-from mailer.proof import ProofReport
 
 from mailer.delivery import DeliveryReport
+from mailer.proof import ProofReport
 from notebooks.batch_steps import Mailing
 from store import batch_rows, times
 from store.batches import BatchReport

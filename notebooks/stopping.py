@@ -1,0 +1,33 @@
+"""How a notebook stops: one error whose text is for ops, a line a reason, each with what to do."""
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from mailer.errors import MailerError
+from store.errors import StoreError
+from store.redaction import redact
+
+log = logging.getLogger(__name__)
+Given, Result = ParamSpec("Given"), TypeVar("Result")
+
+
+class JobFailed(Exception):
+    """The job did not do all it was asked to."""
+
+
+def telling(step: Callable[Given, Result]) -> Callable[Given, Result]:
+    """A step whose refusals reach the notebook as JobFailed, in words and with the fix instead of a long traceback."""
+
+    @wraps(step)
+    def told(*args: Given.args, **kwargs: Given.kwargs) -> Result:
+        try:
+            return step(*args, **kwargs)
+        except (StoreError, MailerError) as error:
+            findings = getattr(error, "findings", ())
+            text = redact("\n".join(finding.line() for finding in findings) or error.line())
+            log.error("DEBUG: stopped: %s", text)
+            raise JobFailed(text) from None
+
+    return told

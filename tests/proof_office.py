@@ -1,0 +1,159 @@
+"""The office that the tests of proof share: mails booked, composed and delivered, a Maildir, a portal child process."""
+
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from conftest import _emptied
+
+from mailer import mailbox
+from mailer.messages import compose
+from mailer.proof import prove
+from store import booking, database, outbox, places, session_keys, times
+from store.database import execute
+from store.facts import HandOver
+from store.outbox import Settlement
+from store.requests import BookingRequest
+from store.settings import Settings
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+SITE, SENDER = "https://interviews.example.com", "jobs@example.com"
+
+
+class Office:
+    """A record, its ring, and a portal serving it. Mails are delivered as the sandbox does it."""
+
+    def __init__(self, url, folder):
+        self.url, self.ring_path, self.booked, self.port = url, folder / "key_ring.json", 0, 0
+        self.settings = Settings(database_url=url, session_key_ring=str(self.ring_path), backend_url=SITE)
+        self.db = database.open_record(url)
+        self.ring = session_keys.load_ring(self.db, str(self.ring_path), now=times.now())
+        self.folder = folder
+        self.mailbox = None
+
+    def serve(self, **changes):
+        environment = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "SESSION_KEY_RING": str(self.ring_path),
+                       "BACKEND_URL": SITE, "PORTAL_HOST": "127.0.0.1", "PORTAL_PORT": "0",
+                       "PORTAL_HOSTS": ""}  # fmt: skip
+        child = subprocess.Popen(
+            [sys.executable, str(places.ROOT / "portal.py")], env=environment | changes, cwd="/", text=True,
+            stdout=subprocess.PIPE,
+        )  # fmt: skip
+        ready = child.stdout.readline()
+        assert ready.startswith("READY http://"), "the portal did not start"
+        return child, int(ready.rsplit(":", 1)[1])
+
+    def book(self, starts_in=DAY, minutes=45, name="Asha"):
+        self.booked += 1
+        start = times.now().replace(microsecond=0) + starts_in
+        request = BookingRequest(
+            candidate_name=f"{name} <{self.booked}> रॉय", email=f"a{self.booked}@example.org",
+            address=f"a{self.booked}@example.org", job_title=f"Nurse {self.booked}", company_name="Acme",
+            starts_at=start, ends_at=start + minutes * MINUTE, timezone="Asia/Kolkata",
+            candidate_timezone="Europe/Berlin",
+        )  # fmt: skip
+        return booking.book_slot(self.db, request, settings=self.settings, ring=self.ring, now=start - 2 * DAY)
+
+    def move(self, booked, starts_in):
+        start = times.now().replace(microsecond=0) + starts_in
+        return booking.move(self.db, booked.interview_id, starts_at=start, ends_at=start + HOUR, settings=self.settings,
+                            ring=self.ring, now=times.now())  # fmt: skip
+
+    def cancel(self, booked):
+        return booking.cancel(self.db, booked.interview_id, settings=self.settings, now=times.now())
+
+    def send(self, *, tamper=lambda octets: octets, copies=1, to="", keep=True, backend_url=SITE):
+        """Claims, hands over, delivers and settles what is queued; `tamper` changes the mail on its way."""
+        now = times.epoch(times.now())
+        mails = outbox.claim(self.db, owner="w", now=now, lease=60, limit=1000)
+        record = HandOver(times.now().replace(microsecond=0), SENDER, "Acme Jobs", backend_url)
+        outbox.hand_over(self.db, [m.id for m in mails], owner="w", record=record, now=now, lease_until=now + 60)
+        for mail in mails:
+            key = session_keys.session_key(mail.public, mail.key_id, mail.generation, self.ring)
+            link = session_keys.link(backend_url, key)
+            octets = compose(mail.facts, record, message_id=mail.message_id, token=mail.token, link=link)
+            arriving = [mailbox.Mail(SENDER, (to or mail.recipient,), tamper(octets))] * copies
+            assert not any(mailbox.keep(self.mailbox, arriving if keep else []))
+        outbox.settle(self.db, [Settlement(m.id, "sent", now, 1, now) for m in mails], owner="w", now=now)
+
+    def prove(self, *booked, **changes):
+        ids = [one.notification_id for one in booked] or None
+        given = {"notification_ids": ids, "mailbox": self.mailbox, "settings": self.settings, "ring": self.ring,
+                 "backend_url_of_portal": f"http://127.0.0.1:{self.port}", "now": times.now()}  # fmt: skip
+        return prove(self.db, **given | changes)
+
+    def row(self, booked, **changes):
+        return self.prove(booked, **changes).rows[0]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def running(request, tmp_path_factory):
+    """The office on each engine, its portal running once for all tests of this file."""
+    folder = tmp_path_factory.mktemp("proof")
+    if request.param == "postgresql":
+        url = _emptied(request.getfixturevalue("_postgresql_url"))
+    else:
+        shutil.copy(request.getfixturevalue("_sqlite_template"), folder / "record.db")
+        url = f"sqlite:///{folder}/record.db"
+    office = Office(url, folder)
+    child, office.port = office.serve()
+    yield office
+    child.terminate()
+    assert child.wait(10) == 0
+    child.stdout.close()
+    office.db.close()
+    if not database.is_sqlite(office.db):
+        office.db.close_all()
+
+
+@pytest.fixture
+def office(running, tmp_path):
+    """The office with an empty mailbox and nothing left in the outbox."""
+    running.mailbox = tmp_path / "mailbox"
+    mailbox.prepare(running.mailbox)
+    execute(running.db, "UPDATE notification SET state = 'superseded' WHERE state <> 'sent'")
+    execute(running.db, "DELETE FROM account_pause")
+    return running
+
+
+@pytest.fixture
+def sent(office):
+    """One booking whose mail was delivered."""
+    booked = office.book()
+    office.send()
+    return booked
+
+
+@pytest.fixture
+def other_server():
+    """A web server that is no portal; it answers what `answers` holds, by path."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        answers, seen = {}, []
+
+        def do_GET(self):
+            self.seen.append(self.path)
+            status, headers, body = self.answers.get(self.path.partition("?")[0], (200, {}, b"hello"))
+            self.send_response(status)
+            for name, value in ({"Content-Length": str(len(body))} | headers).items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *given):
+            self.log = given
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    url = f"http://127.0.0.1:{server.server_address[1]}"
+    yield SimpleNamespace(url=url, answers=Handler.answers, seen=Handler.seen)
+    server.shutdown()
+    thread.join()
+    server.server_close()

@@ -1,0 +1,161 @@
+"""The notebooks as people and schedulers run them: nbval on the harmless defaults, papermill for the whole flow."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from notebooks import portal_process
+from store import database, places, sample, session_keys, times
+from store.candidates_file import CandidatesFile
+from store.database import fetch
+from store.settings import Settings
+
+NOTEBOOKS = sorted((places.ROOT / "notebooks").glob("*.ipynb"))
+CANARY = "correct-horse-battery-canary"
+
+
+@pytest.fixture
+def environment(tmp_path, monkeypatch):
+    """A small installation of its own, with a secret in its settings that must turn up nowhere."""
+    given = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/interviews.db",
+        "SESSION_KEY_RING": str(tmp_path / "key_ring.json"),
+        "SANDBOX_MAILBOX": str(tmp_path / "mailbox"),
+        "EMAIL_BACKEND": "sandbox",
+        "EMAIL_HOST_PASSWORD": CANARY,
+        "OPS_TOKEN": CANARY,
+        "BACKEND_URL": "https://interviews.example.com",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return {**os.environ, **given}
+
+
+def papermill(folder: Path, environment: dict[str, str], **parameters: object) -> subprocess.CompletedProcess:
+    """Runs booking_batch by papermill's own command, from another folder."""
+    command = [sys.executable, "-m", "papermill", str(places.ROOT / "notebooks/booking_batch.ipynb"), "out.ipynb"]
+    for name, value in {"log_file": str(folder / "out.log"), **parameters}.items():
+        command += ["-p", name, str(value)]
+    return subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def outcomes(environment: dict[str, str]) -> Counter:
+    db = database.open_record(environment["DATABASE_URL"])
+    sql = "SELECT line, outcome, code FROM batch_row WHERE batch_id = (SELECT max(id) FROM batch)"
+    found = {line: f"{outcome}: {code}" if code else outcome for line, outcome, code in fetch(db, sql)}
+    db.close()
+    return found
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook_runs_on_its_harmless_defaults(notebook, tmp_path, environment):
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout=60", "-q", "-p", "no:cacheprovider",
+               "--override-ini=addopts=", str(notebook)]  # fmt: skip
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "mailbox").exists()
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebook_is_kept_without_outputs(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    assert not [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")]
+
+
+def test_batch_is_booked_mailed_and_proven_and_a_second_run_adds_nothing(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    with portal_process.running(environment) as address:
+        first = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url=address)
+        assert first.returncode == 0, first.stderr
+        assert Counter(outcomes(environment).values()) == {"created": 200}
+        said = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+        assert "200 of 200 mails are proven" in said
+        mails = len(list((tmp_path / "mailbox/new").iterdir()))
+        second = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url=address, prove_sample=20)
+    assert second.returncode == 0, second.stderr
+    assert Counter(outcomes(environment).values()) == {"unchanged": 200}
+    assert len(list((tmp_path / "mailbox/new").iterdir())) == mails == 200
+    assert_no_secret(tmp_path, environment, first.stdout + first.stderr + second.stdout + second.stderr)
+
+
+def assert_no_secret(folder: Path, environment: dict[str, str], printed: str) -> None:
+    """Greps everything that was written, the database's dump included, but the mails themselves and the ring."""
+    db = database.open_record(environment["DATABASE_URL"])
+    ring = session_keys.load_ring(db, environment["SESSION_KEY_RING"], now=times.now())
+    dump = "\n".join(db.connection().iterdump())
+    sessions = fetch(db, "SELECT public, key_id, generation FROM interview_session")
+    db.close()
+    texts = [printed, dump] + [
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in folder.iterdir()
+        if path.suffix in (".ipynb", ".log")
+    ]
+    keys = [session_keys.session_key(*session, ring) for session in sessions]
+    secrets = [CANARY, *keys, *json.loads((folder / "key_ring.json").read_text(encoding="utf-8"))["keys"].values()]
+    assert len(texts) >= 4
+    assert len(keys) == 200
+    assert not [secret[:4] for secret in secrets for text in texts if secret in text]
+
+
+def test_every_fault_of_the_faults_file_is_told_and_fails_the_job(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_faults.csv"), tmp_path / "faults.csv", date.today())
+    with portal_process.running(environment) as address:
+        done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url=address)
+    assert done.returncode != 0
+    assert "rows are refused. To fix: correct them in the file, or set allow_refused to True." in done.stderr
+    assert outcomes(environment) == expected_outcomes(path)
+
+
+def expected_outcomes(path: Path) -> dict[int, str]:
+    with CandidatesFile(path, Settings()) as file:
+        place = file.header["expected_outcome"]
+        # A row with a cell too few has no expectation in its last one.
+        return {line: (cells[place : place + 1] or [""])[0] or "refused: row_cells" for line, cells in file}
+
+
+def test_refused_rows_are_no_failure_where_they_are_allowed(tmp_path, environment):
+    path = tmp_path / "two.csv"
+    path.write_text(
+        "candidate_name,candidate_email,job_title,company_name,slot_date,start_time,duration_minutes\n"
+        "Asha Rao,asha@example.com,Engineer,Example Labs,2099-01-05,09:00,30\n"
+        "Ravi,not an address,Engineer,Example Labs,2099-01-05,10:00,30\n",
+        encoding="utf-8",
+    )
+    with portal_process.running(environment) as address:
+        done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, allow_refused=True, portal_url=address)
+    assert done.returncode == 0, done.stderr
+    assert outcomes(environment) == {2: "created", 3: "refused: email_invalid"}
+
+
+def test_without_a_portal_the_job_fails_with_the_line_that_starts_one(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url="http://127.0.0.1:9")
+    assert done.returncode != 0
+    assert "make portal" in (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+
+
+def test_without_mail_settings_the_bookings_stand_and_every_missing_setting_is_named(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    del environment["EMAIL_BACKEND"]
+    done = papermill(tmp_path, environment, batch_csv=path, dry_run=False)
+    assert done.returncode != 0
+    assert Counter(outcomes(environment).values()) == {"created": 200}
+    assert all(name in done.stderr for name in ("EMAIL_BACKEND",))
+    assert "[EMAIL NOT SENT]" in (tmp_path / "out.log").read_text(encoding="utf-8")
+
+
+def test_missing_candidates_file_ends_the_notebook_with_its_name_and_the_fix(tmp_path, environment):
+    done = papermill(tmp_path, environment, batch_csv="nowhere.csv", dry_run=False)
+    assert done.returncode != 0
+    assert "nowhere.csv" in done.stderr
+    assert "To fix: " in done.stderr

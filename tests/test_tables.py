@@ -1,0 +1,66 @@
+"""What ops read: cells are text that strangers wrote, the verdict names every reason."""
+
+from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+
+from mailer.delivery import DeliveryReport
+from notebooks import batch_steps, tables
+from notebooks.batch_steps import Mailing
+from notebooks.stopping import JobFailed
+from store.batches import BatchReport
+from store.debuglog import LogSummary
+from store.errors import Finding
+
+
+def report(**outcomes: int) -> BatchReport:
+    return BatchReport(1, "candidates.csv", "f1", sum(outcomes.values()), Counter(outcomes), Counter())
+
+
+def test_cells_are_shown_as_text_never_as_markup():
+    shown = tables.table([{"candidate": "<script>alert(1)</script>", "note": "a & b"}], "<b>")
+    assert "<script>" not in shown.data
+    assert "&lt;script&gt;" in shown.data
+    assert "a &amp; b" in shown.data
+
+
+def test_long_tables_say_how_many_rows_are_not_shown():
+    shown = tables.table([{"row": number} for number in range(30)], limit=25)
+    assert "... and 5 more." in shown.data
+
+
+def test_columns_without_any_word_are_left_out():
+    assert "nothing" not in tables.table([{"row": 1, "nothing": ""}, {"row": 2, "nothing": None}]).data
+
+
+def test_log_lines_are_shown_as_text():
+    summary = LogSummary(lines=1, by_tag=Counter({"[EMAIL FAILED]": 1}), failures=["[EMAIL FAILED] <img src=x>"])
+    assert "<img" not in tables.log_summary(summary, "run.log").data
+
+
+def test_clean_run_ends_in_one_sentence():
+    sentence = batch_steps.verdict(report(created=3), Mailing(), None, allow_refused=False)
+    assert sentence.startswith("Done: 3 created")
+
+
+@pytest.mark.parametrize(
+    ("booked", "mailing", "reason"),
+    [
+        (report(created=1, refused=2), Mailing(), "2 rows are refused"),
+        (report(created=1, failed=1), Mailing(), "1 rows failed"),
+        (report(created=1), Mailing(findings=(Finding("mail.host", "No host.", "set it."),)), "No host."),
+        (report(created=1), Mailing(trouble="The sandbox did not start. To fix: look."), "The sandbox did not start"),
+        (report(created=1), Mailing(rows=[SimpleNamespace(state="paused")]), "1 mails are not sent"),
+    ],
+)
+def test_whatever_went_wrong_fails_the_job_with_its_fix(booked, mailing, reason):
+    with pytest.raises(JobFailed, match=reason) as failed:
+        batch_steps.verdict(booked, mailing, None, allow_refused=False)
+    assert "To fix: " in str(failed.value)
+
+
+def test_unproven_mail_fails_the_job():
+    proven = SimpleNamespace(counts=Counter(failed=2), sentence="2 of 3 failed.")
+    with pytest.raises(JobFailed, match="2 mails are not proven"):
+        batch_steps.verdict(report(created=3), Mailing(report=DeliveryReport()), proven, allow_refused=False)
