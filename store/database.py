@@ -2,12 +2,13 @@
 
 import fcntl
 import logging
-import re
 import secrets
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import unquote, urlsplit
 
 import peewee
@@ -15,10 +16,11 @@ import psycopg
 from playhouse.db_url import connect as connect_url
 from playhouse.db_url import parse
 from playhouse.migrations import Runner
+from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
 
 from store import places
-from store.errors import DatabaseUnusable
+from store.errors import DatabaseUnusable, StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 WRITERS_LOCK = 0x1A7E8F1E55
@@ -30,33 +32,37 @@ SQLITE_OPTIONS = {
     "lock_type": "IMMEDIATE",
 }
 POSTGRESQL_SCHEMES = ("postgres", "postgresql", "psycopg3", "psycopg")
-_PASSWORD_IN_URL = re.compile(r"//[^@/]*@")
 
 Database = peewee.Database
 
 
 def connect(url: str) -> Database:
     """A database object for DATABASE_URL, not yet opened. Raises DatabaseUnusable for an address of another kind."""
+    # What the parsers say is not repeated: it may be a piece of the password.
     try:
         scheme = urlsplit(url).scheme.partition("+")[0]
         if scheme == "sqlite":
             return _sqlite(url)
         if scheme in POSTGRESQL_SCHEMES:
             return _postgresql(url)
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise DatabaseUnusable(
-            f"DATABASE_URL is no address of a database ({_without_password(str(error))}).", _URL_FIX
-        ) from None
+    except (ValueError, TypeError):
+        raise DatabaseUnusable("DATABASE_URL is no address of a database.", _URL_FIX) from None
+    except StoreError as error:
+        raise DatabaseUnusable(f"DATABASE_URL: {error}", error.fix) from None
     raise DatabaseUnusable(f"DATABASE_URL has the scheme {scheme[:30]!r}, which is not known.", _URL_FIX)
 
 
-_URL_FIX = "write DATABASE_URL as sqlite:///var/interviews.db or postgresql://user:password@host/name."
+_URL_FIX = (
+    "write DATABASE_URL as sqlite:///var/interviews.db or postgresql://user:password@host/name,"
+    " with a password's special signs as %-escapes (%40 for @)."
+)
 
 
 def _sqlite(url: str) -> Database:
-    path = places.resolve(unquote(urlsplit(url).path.removeprefix("/")))
-    if not path.name or urlsplit(url).netloc:
-        raise ValueError("a SQLite address has three slashes before its path")
+    parts = urlsplit(url)
+    path = places.resolve(unquote(parts.path.removeprefix("/")))
+    if parts.netloc or path == places.ROOT or path.name == ":memory:":
+        raise ValueError("a SQLite address has three slashes and then a file's path")
     return connect_url("sqlite:////placeholder", **SQLITE_OPTIONS, database=str(path))
 
 
@@ -67,10 +73,6 @@ def _postgresql(url: str) -> Database:
     return PooledPsycopg3Database(
         **{"connect_timeout": 10, "max_connections": 32, "timeout": 30, "stale_timeout": 300} | given
     )
-
-
-def _without_password(text: str) -> str:
-    return _PASSWORD_IN_URL.sub("//***@", text)
 
 
 def is_sqlite(db: Database) -> bool:
@@ -98,19 +100,25 @@ def open_record(url: str) -> Database:
 
 @contextmanager
 def _file_lock(path: Path) -> Iterator[None]:
-    if path.is_dir():
-        raise DatabaseUnusable(
-            f"{places.shown(path)} is a folder, not a database.", "move it away or correct DATABASE_URL."
-        )
+    with _opened_lock(path) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _opened_lock(path: Path) -> TextIO:
+    place = places.shown(path.parent)
     try:
+        if path.is_dir():
+            raise IsADirectoryError
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path.with_name(path.name + ".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return open(path.with_name(path.name + ".lock"), "w")
+    except IsADirectoryError as error:
+        what, fix = f"{places.shown(path)} is a folder, not a database.", "move it away or correct DATABASE_URL."
+        raise DatabaseUnusable(what, fix) from error
     except OSError as error:
-        place = places.shown(path.parent)
-        raise DatabaseUnusable(f"The database's folder {place} cannot be used: {error.strerror}.",
-                               f"make {place} a folder that this user may write, or correct DATABASE_URL.") from error  # fmt: skip
+        what = f"The database's folder {place} cannot be used: {error.strerror or error}."
+        fix = f"make {place} a folder that this user may write, or correct DATABASE_URL."
+        raise DatabaseUnusable(what, fix) from error
 
 
 def _upgrade(db: Database) -> None:
@@ -173,7 +181,7 @@ def lent(db: Database) -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _postgresql_sql(sql: str) -> str:
-    return sql.replace("?", "%s")
+    return sql.replace("%", "%%").replace("?", "%s")
 
 
 def _run(db: Database, sql: str, parameters: Sequence):
@@ -182,12 +190,14 @@ def _run(db: Database, sql: str, parameters: Sequence):
 
 def fetch(db: Database, sql: str, parameters: Sequence = ()) -> list[tuple]:
     """All rows of a query (or of a statement with RETURNING) written with `?` for parameters."""
-    return _run(db, sql, parameters).fetchall()
+    with explained(db):
+        return _run(db, sql, parameters).fetchall()
 
 
 def execute(db: Database, sql: str, parameters: Sequence = ()) -> int:
     """Runs one statement written with `?`; gives the number of rows it touched."""
-    return _run(db, sql, parameters).rowcount
+    with explained(db):
+        return _run(db, sql, parameters).rowcount
 
 
 def execute_many(db: Database, sql: str, rows: Iterable[Sequence]) -> None:
@@ -203,40 +213,57 @@ def among(db: Database, column: str) -> str:
     return f"{column} = ANY(?)"
 
 
+_ROW_ERRORS = {
+    error.__name__: error
+    for error in (
+        peewee.IntegrityError, peewee.DataError, peewee.ProgrammingError, peewee.InternalError, peewee.NotSupportedError
+    )
+}  # fmt: skip
+
+
 @contextmanager
 def explained(db: Database) -> Iterator[None]:
-    """Turns the driver's errors about the database itself (not about its rows) into DatabaseUnusable, with the fix."""
+    """Errors about the database itself become DatabaseUnusable with the fix; those about its rows are peewee's.
+
+    Also those of the driver's own cursors, which peewee does not see: rows fetched, many at once, COPY.
+    """
     try:
         yield
-    except (peewee.OperationalError, peewee.InterfaceError, psycopg.OperationalError) as error:
-        raise _explain(db, error) from error
-    except peewee.DatabaseError as error:
-        if type(error) is not peewee.DatabaseError:
+    except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error, psycopg.Error) as error:
+        about_rows = next((_ROW_ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _ROW_ERRORS), None)
+        if about_rows is None:
+            raise _explain(db, error) from error
+        if isinstance(error, about_rows):
             raise
+        raise about_rows(str(error)) from error
+    except MaxConnectionsExceeded as error:
         raise _explain(db, error) from error
 
 
 _REASONS = (
     ("locked", "is locked by another program.", "wait for the other job to end, or end it, and run this again."),
-    ("full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing half-done was kept."),
+    ("is full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing half-done was kept."),
     ("disk i/o", "cannot be written: the disk failed or is full.", "check the disk's free space and health."),
     ("no space left", "cannot grow: the server's disk is full.", "free some disk space on the database server."),
     ("not a database", "is not a database.", "move that file away or correct DATABASE_URL."),
     ("malformed", "is damaged.", "restore it from a backup."),
     ("unable to open", "cannot be opened.", "check that its folder exists and may be written, or correct DATABASE_URL."),
     ("readonly", "may not be written.", "give this user the right to write it and its folder."),
-    ("password authentication", "refused the user or the password.", "correct the user and password in DATABASE_URL."),
+    ("authentication failed", "refused the user or the password.", "correct the user and password in DATABASE_URL."),
+    ("no password supplied", "wants a password.", "write the user's password into DATABASE_URL."),
+    ("role \"", "refused the user.", "create that user on the server or correct DATABASE_URL."),
     ("does not exist", "does not exist on the server.", "create it (createdb) or correct DATABASE_URL."),
+    ("maximum connections", "has all its connections in use.", "run fewer threads in one process."),
 )  # fmt: skip
 
 
 def _explain(db: Database, error: Exception) -> DatabaseUnusable:
-    text = str(error)
+    text = " ".join(str(error).split())
     name = f"The database {places.shown(db.database)}" if is_sqlite(db) else f"The PostgreSQL database {db.database!r}"
     for sign, what, fix in _REASONS:
         if sign in text.lower():
             return DatabaseUnusable(f"{name} {what}", fix)
-    cause = _without_password(text.strip().splitlines()[-1] if text.strip() else type(error).__name__)
+    cause = text.rstrip(".") or type(error).__name__
     return DatabaseUnusable(
-        f"{name} cannot be used: {cause[:200]}", "check that it runs and that DATABASE_URL is right."
+        f"{name} cannot be used: {cause[:200]}.", "check that it runs and that DATABASE_URL is right."
     )

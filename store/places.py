@@ -2,12 +2,18 @@
 
 from pathlib import Path
 
+from store.errors import StoreError
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def resolve(path: str | Path) -> Path:
-    """An absolute path; a relative one is taken from the project's root."""
-    return ROOT / Path(path).expanduser()
+    """An absolute path; a relative one is taken from the project's root. Raises StoreError for `~` of an unknown user."""
+    try:
+        return ROOT / Path(path).expanduser()
+    except RuntimeError:
+        user = Path(path).parts[0][:40]
+        raise StoreError(f"There is no home folder {user}.", "write the path without ~.") from None
 
 
 def shown(path: str | Path) -> str:

@@ -12,10 +12,11 @@ from store.session_keys import SESSION_KEY
 HIDDEN = "***"
 _ADDRESS = re.compile(r"(?<![\w.+%-])([\w.+%'-])[\w.+%'-]*@([\w-]+(?:\.[\w-]+)+)")
 _NAMED_SECRET = re.compile(
-    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)[^\s\"',;&]+",
+    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)(?:(?:basic|bearer)\s+)?[^\s\"',;&]+",
     re.IGNORECASE,
 )
-_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s@/]+@")
+_COOKIES = re.compile(r"(cookie[\"']?:\s*)[^\r\n]+", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/]+@")
 _ROTATING: set[str] = set()
 
 
@@ -32,10 +33,12 @@ def masked_address(address: str) -> str:
 
 def redact(text: str) -> str:
     """The text without session keys, known secrets, named secrets and whole mail addresses."""
-    for value in _ROTATING:
+    # Longest first: a value that is part of another must not leave the rest of it behind.
+    for value in sorted(_ROTATING, key=len, reverse=True):
         text = text.replace(value, HIDDEN)
     text = SESSION_KEY.sub(HIDDEN, text)
     text = _URL_PASSWORD.sub(r"\1***@", text)
+    text = _COOKIES.sub(r"\1***", text)
     text = _NAMED_SECRET.sub(r"\1***", text)
     return _ADDRESS.sub(r"\1***@\2", text)
 

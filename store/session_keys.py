@@ -122,9 +122,15 @@ def revoke(db: Database, session_id: int, *, now: datetime) -> int:
     return generation
 
 
+def new_publics(count: int) -> list[str]:
+    """The public parts of `count` new sessions' keys: each 16 characters of base32 from 10 random bytes."""
+    letters = _base32(secrets.token_bytes(PUBLIC_BYTES * count))
+    return [letters[start : start + PUBLIC_CHARS] for start in range(0, PUBLIC_CHARS * count, PUBLIC_CHARS)]
+
+
 def new_public() -> str:
-    """The public part of a new session's key: 16 characters of base32 from 10 random bytes."""
-    return _base32(secrets.token_bytes(PUBLIC_BYTES))
+    """The public part of one new session's key."""
+    return new_publics(1)[0]
 
 
 def session_key(public: str, key_id: str, generation: int, ring: KeyRing) -> str:

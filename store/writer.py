@@ -1,7 +1,5 @@
 """Writes decided bookings, any number in one go: the rows of one booking are the same, whether booked alone or in a batch."""
 
-import base64
-import secrets
 from dataclasses import dataclass
 
 from store import announcements, bulk, events
@@ -11,6 +9,7 @@ from store.facts import INVITATION, RESCHEDULED
 from store.ledger import Ledger, Person, Place, Slot, Standing
 from store.requests import BookingRequest
 from store.rules import Decision
+from store.session_keys import new_publics
 
 
 @dataclass(slots=True, eq=False)
@@ -234,8 +233,3 @@ class Writer:
             rows.append((self.now, kind, entry.standing.id, self.batch_id, data))
         events.record_many(self.db, rows)
 
-
-def new_publics(count: int) -> list[str]:
-    """`count` random public parts of session keys (10 bytes each, base32 in lower case, 16 characters)."""
-    letters = base64.b32encode(secrets.token_bytes(10 * count)).decode("ascii").lower()
-    return [letters[16 * index : 16 * index + 16] for index in range(count)]

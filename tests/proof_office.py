@@ -132,14 +132,15 @@ def sent(office):
 
 @pytest.fixture
 def other_server():
-    """A web server that is no portal; it answers what `answers` holds, by path."""
+    """A web server that is no portal; it answers what `answers` holds by path, or makes of the request's headers."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         answers, seen = {}, []
 
         def do_GET(self):
             self.seen.append(self.path)
-            status, headers, body = self.answers.get(self.path.partition("?")[0], (200, {}, b"hello"))
+            answer = self.answers.get(self.path.partition("?")[0], (200, {}, b"hello"))
+            status, headers, body = answer(self.headers) if callable(answer) else answer
             self.send_response(status)
             for name, value in ({"Content-Length": str(len(body))} | headers).items():
                 self.send_header(name, value)

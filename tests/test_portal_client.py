@@ -87,6 +87,15 @@ def test_a_link_that_leads_elsewhere_is_told(office, sent, other_server, enter, 
     assert keyless(report)
 
 
+def test_a_portal_that_listens_for_others_too_is_asked_by_its_own_name(office, other_server):
+    health = f'{{"database_id": "{database.database_id(office.db)}"}}'.encode()
+    other_server.answers["/healthz"] = lambda headers: (200 if headers["Host"] == "own.example" else 421, {}, health)
+    with PortalClient(other_server.url, "own.example") as client:
+        assert client.check(database.database_id(office.db)) is None
+    with PortalClient(other_server.url, "else.example") as client, pytest.raises(PortalUnusable, match="421"):
+        client.check(database.database_id(office.db))
+
+
 def test_a_page_with_another_name_or_time_is_told(office, sent, other_server):
     health = f'{{"database_id": "{database.database_id(office.db)}"}}'.encode()
     cookie = {"Location": "/interview", "Set-Cookie": "iv=1"}

@@ -58,6 +58,7 @@ def test_a_superseded_mail_is_not_checked_and_not_proven(office):
 
 def test_a_batch_is_proven_by_its_newest_mail_of_each_interview(office):
     first, second, other = office.book(), office.book(), office.book()
+    office.send()
     moved = office.move(first, 2 * DAY)
     for booked in (first, moved, second):
         execute(office.db, "UPDATE notification SET batch_id = 77 WHERE id = ?", (booked.notification_id,))
