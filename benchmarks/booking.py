@@ -61,7 +61,8 @@ def insert(source_url: str, target_url: str) -> None:
     """Child: inserts the rows of one record into another, prints bookings a second."""
     source, target = database.connect(source_url), database.open_record(target_url)
     rows = {name: _read(source, name) for name in TABLES}
-    database.execute(target, "INSERT INTO batch (id, kind, source, source_sha256, state, created_at) VALUES (1, 'booking', '', '', 'done', 0)")  # fmt: skip
+    columns = ("id", "kind", "source", "source_sha256", "state", "created_at")
+    bulk.insert(target, "batch", columns, [(1, "booking", "", "", "done", 0.0)])
     bookings = len(rows["interview"][1])
     started = time.perf_counter()
     for first in range(0, bookings, CHUNK):

@@ -1,1 +1,1 @@
-"""What the notebooks call: parameters checked, a run opened and closed, its results as tables and plots. Rules live below."""
+"""What the notebooks call: parameters checked, a run opened and closed, results as tables and plots. No rules."""

@@ -1,9 +1,9 @@
-"""`make demo-now`: books one candidate two minutes ahead and serves the portal, to watch the wait and the start happen."""
+"""`make demo-now`: books one candidate minutes ahead and serves the portal, to watch the wait and the start happen."""
 
 import os
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from mailer.config import MailSettings
 from mailer.errors import MailerError
@@ -30,10 +30,11 @@ def main() -> int:
     os.environ.update(ENVIRONMENT)
     try:
         with portal_process.running(port=8000) as address:
-            link = _book()
-            print(
-                f"The interview starts in {MINUTES_AHEAD} minutes. Open this link now and watch it wait and start:\n\n  {link}\n"
-            )
+            asked = _request(times.now())
+            link = _book(asked)
+            start = times.time_words(asked.starts_at, asked.timezone)
+            print(f"The interview starts at {start}. Open this link now, and watch it wait and start:")
+            print(f"\n  {link}\n")
             print(f"The portal runs at {address}. Ctrl-C ends it.")
             while True:
                 time.sleep(3600)
@@ -44,19 +45,19 @@ def main() -> int:
         return 2
 
 
-def _book() -> str:
+def _book(asked: BookingRequest) -> str:
     settings = Settings.load()
     db = database.open_record(settings.database_url.get_secret_value())
     now = times.now()
     ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=now)
-    interview = find_interview(book_slot(db, _request(now), settings=settings, ring=ring, now=now).interview_id)
+    interview = find_interview(book_slot(db, asked, settings=settings, ring=ring, now=now).interview_id)
     send_candidate_interview_scheduled_notification(interview, mail=MailSettings.load(), shared=settings, ring=ring)
     session = interview.sessions.get()
     key = session_keys.session_key(session.public, session.key_id, session.generation, ring)
     return session_keys.link(settings.backend_url, key)
 
 
-def _request(now) -> BookingRequest:
+def _request(now: datetime) -> BookingRequest:
     starts_at = now.replace(second=0, microsecond=0) + timedelta(minutes=MINUTES_AHEAD + 1)
     email = f"newcomer-{now:%Y%m%d%H%M%S}@example.com"
     return BookingRequest(

@@ -1,4 +1,4 @@
-"""The steps of book_interview.ipynb, one function a cell: book one interview, send its mail, see the mail and the page."""
+"""The steps of book_interview.ipynb, one function a cell: book one interview, send its mail, see mail and page."""
 
 import html
 import re
@@ -29,7 +29,7 @@ _OUTSIDE = re.compile(r"<(?:script|link|img)\b[^>]*>(?:</script>)?")
 
 @telling
 def request(run: Run, values: Mapping[str, object]) -> BookingRequest:
-    """The booking that the parameters ask for; an empty date is tomorrow. Raises BookingRefused naming the parameter."""
+    """The booking that the parameters ask for; an empty date is tomorrow. A refusal names the parameter."""
     texts = {name: str(value) for name, value in values.items()}
     zone = texts.get("timezone") or run.settings.interview_timezone
     texts["slot_date"] = texts.get("slot_date") or times.iso_date(times.now() + timedelta(days=1), zone)
@@ -61,7 +61,7 @@ def _link(run: Run, booking: Booking) -> tuple[str, str]:
 
 @telling
 def mail_as_seen(run: Run, booking: Booking) -> HTML:
-    """The newest mail of the interview as the candidate sees it, made from the outbox as it was sent; its key is masked."""
+    """The interview's newest mail as the candidate sees it, made from the outbox as it was sent; its key is masked."""
     mail = (
         Notification.select()
         .where(Notification.interview == booking.interview_id)

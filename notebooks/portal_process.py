@@ -1,4 +1,4 @@
-"""A portal of this run's own: `portal.py` as a child process, for as long as a block lasts. What it serves is the portal's."""
+"""A portal of this run's own: `portal.py` as a child process for as long as a block lasts. Knows no page."""
 
 import os
 import select

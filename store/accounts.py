@@ -64,7 +64,8 @@ def permits(db: Database, fingerprint: str, *, per_minute: int, wanted: int, now
         execute(db, "UPDATE send_rate SET next_at = next_at WHERE fingerprint = ?", (fingerprint,))
         next_at = max(now, fetch(db, "SELECT next_at FROM send_rate WHERE fingerprint = ?", (fingerprint,))[0][0])
         horizon = now + max(1.0, interval)
-        granted = min(wanted, max(0, int((horizon - next_at) / interval)))
+        # Epoch seconds are exact to a quarter of a microsecond only; a permit is not held back for less than one.
+        granted = min(wanted, max(0, int((horizon - next_at + 1e-6) / interval)))
         if granted == 0:
             return 0, next_at + interval - horizon
         execute(

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from store import bulk, rules
 from store.database import Database, among, execute_many, fetch
-from store.ledger import Standing
 from store.redaction import masked_address
 from store.requests import BookingRequest, RowFault
 from store.rules import Decision
@@ -18,7 +17,10 @@ PLAN_COLUMNS = ("batch_id", "line", "plan", "plan_code", "seen", "column_name", 
 
 @dataclass(slots=True)
 class RowResult:
-    """One line's plan or outcome. `seen` is how its interview stood when it was decided; `entry` what was written."""
+    """One line's plan or outcome. `seen` is what was decided on: the slot's times and how the interview stood.
+
+    `entry` is what was written.
+    """
 
     line: int
     action: str
@@ -42,6 +44,11 @@ class Plan:
     seen: str
     outcome: str | None
 
+    @property
+    def is_applied(self) -> bool:
+        """Whether its outcome stands; a row that the database refused is tried again."""
+        return self.outcome not in (None, "failed")
+
     def differs_from(self, result: RowResult) -> bool:
         return (self.action, self.code, self.seen) != (result.action, result.code, result.seen)
 
@@ -54,15 +61,18 @@ def of_decision(line: int, request: BookingRequest, decision: Decision) -> RowRe
     message, fix = decision.words()
     standing = decision.standing
     return RowResult(
-        line=line, action=decision.action, outcome=OUTCOMES[decision.action], code=decision.code, message=message, fix=fix,
-        who=masked_address(request.email), seen=_seen(standing), interview_id=standing.id if standing else None,
+        line=line, action=decision.action, outcome=OUTCOMES[decision.action], code=decision.code, message=message,
+        fix=fix, who=masked_address(request.email), seen=_seen(decision), interview_id=standing.id if standing else None,
     )  # fmt: skip
 
 
-def _seen(standing: Standing | None) -> str:
-    if standing is None or standing.id is None:
+def _seen(decision: Decision) -> str:
+    # A refused row changes nothing, and what it stood on may have been written by the rows before it.
+    if decision.action == rules.REFUSE:
         return ""
-    return f"{standing.state}|{standing.sequence}|{standing.slot.id if standing.slot else ''}"
+    slot, standing = decision.slot, decision.standing
+    stood = f"{standing.state}|{standing.sequence}|{standing.slot.id if standing.slot else ''}" if standing else ""
+    return f"{slot.starts_at:.0f}|{slot.ends_at:.0f}|{stood}"
 
 
 def of_changed_plan(plan: Plan, result: RowResult) -> RowResult:
@@ -134,7 +144,7 @@ def _outcome(result: RowResult) -> tuple:
 
 
 def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict[str, object]]:
-    """The batch's rows in the file's order: line, outcome (or plan), code, column, message, fix, who, interview, job, start.
+    """The batch's rows in the file's order, each with its outcome (or plan), its words, its interview and job.
 
     `only` keeps rows with one of these outcomes or planned actions.
     """
@@ -142,12 +152,12 @@ def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict
         ("", ()) if not only else (f" AND {among(db, 'coalesce(r.outcome, r.plan)')}", (bulk.values(db, only),))
     )
     sql = (
-        "SELECT r.line, coalesce(r.outcome, r.plan), coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix, r.who,"
-        " r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone"
+        "SELECT r.line, coalesce(r.outcome, r.plan), coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix,"
+        " r.who, r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone"
         " FROM batch_row r LEFT JOIN interview i ON i.id = r.interview_id LEFT JOIN job j ON j.id = i.job_id"
         f" WHERE r.batch_id = ?{condition} ORDER BY r.line"
     )
-    names = ("line", "outcome", "code", "column", "message", "fix", "who", "interview_id", "notification_id", "job_title",
-             "company_name", "started_at", "timezone")  # fmt: skip
+    names = ("line", "outcome", "code", "column", "message", "fix", "who", "interview_id", "notification_id",
+             "job_title", "company_name", "started_at", "timezone")  # fmt: skip
     for row in fetch(db, sql, (batch_id, *parameters)):
         yield dict(zip(names, row, strict=True))

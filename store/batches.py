@@ -103,8 +103,8 @@ def _planned(line: int, asked: BookingRequest | RowFault, ledger: Ledger, scope:
 
 
 def book_batch(
-    db: Database, path: Path | str, *, settings: Settings, ring: KeyRing, clock: Callable[[], datetime], fingerprint: str = "",
-    chunk_rows: int = CHUNK_ROWS, trace: bool = True, progress: Progress = lambda _: None,
+    db: Database, path: Path | str, *, settings: Settings, ring: KeyRing, clock: Callable[[], datetime],
+    fingerprint: str = "", chunk_rows: int = CHUNK_ROWS, trace: bool = True, progress: Progress = lambda _: None,
 ) -> BatchReport:  # fmt: skip
     """Books the rows of a candidates file, chunk by chunk; each booking is committed together with its queued mail.
 
@@ -183,9 +183,9 @@ class _Run:
         self, line: int, asked: BookingRequest | RowFault, plan, writer: Writer, now: float
     ) -> RowResult | None:
         if isinstance(asked, RowFault):
-            return None if plan and plan.outcome else batch_rows.of_fault(asked)
+            return None if plan and plan.is_applied else batch_rows.of_fault(asked)
         decision, declared = self.scope.decide(asked, writer.ledger, now)
-        if plan and plan.outcome:
+        if plan and plan.is_applied:
             return None
         result = batch_rows.of_decision(line, asked, decision)
         if plan and plan.differs_from(result):
@@ -259,7 +259,10 @@ def report(db: Database, batch_id: int, skipped: int = 0) -> BatchReport:
     head = fetch(db, "SELECT source, fingerprint FROM batch WHERE id = ?", (batch_id,))
     if not head:
         raise NotFound("batch_id", batch_id)
-    sql = "SELECT coalesce(outcome, plan), coalesce(code, plan_code), count(*) FROM batch_row WHERE batch_id = ? GROUP BY 1, 2"
+    sql = (
+        "SELECT coalesce(outcome, plan), coalesce(code, plan_code), count(*) FROM batch_row WHERE batch_id = ?"
+        " GROUP BY 1, 2"
+    )
     outcomes, codes = Counter(), Counter()
     for outcome, code, count in fetch(db, sql, (batch_id,)):
         outcomes[outcome] += count

@@ -1,6 +1,7 @@
 """Booking, moving and cancelling one interview. Each is one transaction with its mail; none talks to a mail server."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What was done: the action (create, move, unchanged, cancel) and the ids; no notification where nothing is mailed."""
+    """What was done (create, move, unchanged, cancel) and the ids; no notification where nothing is mailed."""
 
     action: str
     interview_id: int
@@ -42,13 +43,19 @@ def terms_of(db: Database, settings: Settings, ring: KeyRing) -> Terms:
 def book_slot(db: Database, request: BookingRequest, *, settings: Settings, ring: KeyRing, now: datetime) -> Booking:
     """Books one interview, or moves it to another slot, with its session and its queued mail, in one transaction.
 
-    Raises BookingRefused with the code of the first rule that forbids it; then nothing but the refusal's event is written.
+    Raises BookingRefused with the code of the first rule that forbids it; then only the refusal's event is written.
     """
+    return _book(db, request, rules.decide, settings=settings, ring=ring, now=now)
+
+
+def _book(
+    db: Database, request: BookingRequest, decide: Callable, *, settings: Settings, ring: KeyRing, now: datetime
+) -> Booking:
     moment = times.epoch(now)
     with database.writing(db):
         ledger = Ledger()
         ledger.load(db, [request])
-        decision = rules.decide(request, ledger, moment, request.capacity)
+        decision = decide(request, ledger, moment, request.capacity)
         entry = None
         if decision.action == rules.REFUSE:
             _record_refusal(db, decision, moment)
@@ -64,7 +71,7 @@ def book_slot(db: Database, request: BookingRequest, *, settings: Settings, ring
 
 
 FIELDS = {"interview_completed": "interview_id", "candidate_busy": "interview_id", "interview_started": "interview_id",
-          "capacity_below_booked": "capacity"}  # fmt: skip
+          "not_booked": "interview_id", "capacity_below_booked": "capacity"}  # fmt: skip
 
 
 def _booking(decision: rules.Decision, entry: Entry | None) -> Booking:
@@ -91,21 +98,29 @@ def log_request(request: BookingRequest, slot_id: int | None, interview_id: int 
 
 def request_for(db: Database, interview_id: int, **changes: object) -> BookingRequest:
     """What an existing interview asks for, with `changes` (other instants, notes, zone). Raises NotFound."""
-    interview = find_interview(interview_id)
-    schedule = interview.schedules.order_by(-interview.schedules.model.id).first()
-    person = interview.candidate
+    rows = fetch(db, _REQUEST, (interview_id,)) if _is_id(interview_id) else []
+    if not rows:
+        raise NotFound("interview_id", interview_id)
+    name, email, address, title, company, starts_at, ends_at, *rest = rows[0]
     request = BookingRequest(
-        candidate_name=person.name, email=person.email, address=person.address, job_title=interview.job.title,
-        company_name=interview.job.company, starts_at=interview.started_at, ends_at=interview.ended_at,
-        timezone=interview.timezone, round=interview.round, booking_notes=schedule.booking_notes if schedule else "",
-        reference=interview.reference, candidate_timezone=person.timezone,
+        name, email, address, title, company, times.from_epoch(starts_at), times.from_epoch(ends_at), rest[0],
+        round=rest[1], booking_notes=rest[2] or "", reference=rest[3], candidate_timezone=rest[4],
     )  # fmt: skip
     return replace(request, **changes)
 
 
+_REQUEST = (
+    "SELECT c.name, c.email, c.address, j.title, j.company, i.started_at, i.ended_at, i.timezone, i.round,"
+    " h.booking_notes, i.reference, c.timezone FROM interview i JOIN candidate c ON c.id = i.candidate_id"
+    " JOIN job j ON j.id = i.job_id LEFT JOIN interview_schedule h ON h.interview_id = i.id"
+    " WHERE i.id = ? ORDER BY h.id DESC LIMIT 1"
+)
+
+
 def find_interview(interview_id: int) -> Interview:
-    """The interview with that id. Raises NotFound naming the field."""
-    interview = Interview.get_or_none(Interview.id == interview_id) if _is_id(interview_id) else None
+    """The interview with that id, of the record opened last. Raises NotFound naming the field."""
+    with database.explained(Interview._meta.database):
+        interview = Interview.get_or_none(Interview.id == interview_id) if _is_id(interview_id) else None
     if interview is None:
         raise NotFound("interview_id", interview_id)
     return interview
@@ -131,11 +146,15 @@ def move(
         raise BookingRefused(
             "end_before_start", "The interview would end before it starts.", "give a later end.", "ends_at"
         )
-    if find_interview(interview_id).state == "cancelled":
-        raise BookingRefused(
-            "not_booked", "The interview is cancelled and cannot be moved.", "book it again.", "interview_id"
-        )
-    return book_slot(db, request, settings=settings, ring=ring, now=now)
+    return _book(db, request, _decide_move, settings=settings, ring=ring, now=now)
+
+
+def _decide_move(request: BookingRequest, ledger: Ledger, now: float, declared: int | None) -> rules.Decision:
+    # Decided inside the transaction: a cancellation that came first must not be booked again by a move.
+    decision = rules.decide(request, ledger, now, declared)
+    if decision.standing.slot is None:
+        return replace(decision, action=rules.REFUSE, code="not_booked", data={})
+    return decision
 
 
 def cancel(db: Database, interview_id: int, *, settings: Settings, now: datetime) -> Booking:
@@ -144,7 +163,6 @@ def cancel(db: Database, interview_id: int, *, settings: Settings, now: datetime
     An interview that is cancelled already is left as it is. Raises NotFound and BookingRefused (interview_completed,
     interview_started, slot_past).
     """
-    find_interview(interview_id)
     moment = times.epoch(now)
     with database.writing(db):
         standing = _standing(db, interview_id)

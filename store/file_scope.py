@@ -19,6 +19,9 @@ class FileScope:
         first = self._first_lines.setdefault(hash((request.address, job, request.round)), request.line)
         slot_hash = hash((job, request.starts_at, request.ends_at))
         declared, line = self._capacities.get(slot_hash, (None, 0))
+        if line > request.line:
+            # Declared further down by a chunk that the database refused: decided again, a row must not look ahead.
+            declared = None
         if first != request.line:
             return self._refused(request, ledger, "duplicate_in_file", {"other": first}), declared
         if request.capacity is not None and declared is None:

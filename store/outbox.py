@@ -170,19 +170,22 @@ def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str,
     A claimed mail whose lease ran out is queued again. One that was handed over becomes unknown for `hold` seconds; then
     it is queued again if `resend`, at most UNKNOWN_RESENDS times, or waits for a person.
     """
+    # Rows that another worker is settling at this moment are left to it, so that the two never wait for each other.
+    lock = "" if is_sqlite(db) else " ORDER BY id FOR UPDATE SKIP LOCKED"
     with changing(db):
         requeued = execute(
             db,
-            "UPDATE notification SET state = 'queued', owner = NULL, lease_until = NULL"
-            " WHERE state = 'claimed' AND lease_until <= ?",
+            "UPDATE notification SET state = 'queued', owner = NULL, lease_until = NULL WHERE id IN"
+            f" (SELECT id FROM notification WHERE state = 'claimed' AND lease_until <= ?{lock})",
             (now,),
         )
         lost = fetch(
             db,
             f"UPDATE notification SET state = CASE WHEN {_NEWER} THEN 'superseded' ELSE 'unknown' END, due_at = ?,"
             " settled_at = ?, lease_until = NULL, signature = 'worker_lost', fix = ?,"
-            " reply = 'The sending program ended after the mail was handed over.'"
-            " WHERE state = 'handed_over' AND lease_until <= ? RETURNING id, interview_id, batch_id, state",
+            " reply = 'The sending program ended after the mail was handed over.' WHERE id IN"
+            f" (SELECT id FROM notification WHERE state = 'handed_over' AND lease_until <= ?{lock})"
+            " RETURNING id, interview_id, batch_id, state",
             (now + hold, now, UNKNOWN_FIX, now),
         )
         events.record_many(
@@ -196,8 +199,8 @@ def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str,
         if resend:
             again = execute(
                 db,
-                "UPDATE notification SET state = 'queued', owner = NULL"
-                " WHERE state = 'unknown' AND due_at <= ? AND attempts <= ?",
+                "UPDATE notification SET state = 'queued', owner = NULL WHERE id IN (SELECT id FROM notification"
+                f" WHERE state = 'unknown' AND due_at <= ? AND attempts <= ?{lock})",
                 (now, UNKNOWN_RESENDS),
             )
     unknown = sum(1 for row in lost if row[3] == "unknown")
@@ -210,14 +213,15 @@ UNKNOWN_FIX = "it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold; p
 def resend(db: Database, notification_id: int, *, now: float) -> bool:
     """Queues a failed or unknown mail again, by hand; False if it is in another state or has a newer one after it."""
     with changing(db):
-        done = execute(
+        done = fetch(
             db,
             "UPDATE notification SET state = 'queued', due_at = ?, attempts = 0, owner = NULL"
-            f" WHERE id = ? AND state IN ('failed', 'unknown') AND NOT {_NEWER}",
+            f" WHERE id = ? AND state IN ('failed', 'unknown') AND NOT {_NEWER} RETURNING interview_id, batch_id",
             (now, notification_id),
         )
-        if done:
-            events.record(db, "mail_requeued_by_hand", at=now, notification=notification_id)
+        for interview_id, batch_id in done:
+            events.record(db, "mail_requeued_by_hand", at=now, interview_id=interview_id, batch_id=batch_id,
+                          notification=notification_id)  # fmt: skip
     return bool(done)
 
 

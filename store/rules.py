@@ -8,16 +8,25 @@ from store.requests import BookingRequest
 CREATE, MOVE, UNCHANGED, REFUSE = "create", "move", "unchanged", "refuse"
 
 REFUSALS = {
-    "duplicate_in_file": ("The same candidate, job and round stand on line {other}.", "keep one of the two rows, or give the second another round."),
-    "capacity_conflict": ("Line {other} gives this slot a capacity of {capacity}.", "write the same capacity in all rows of one slot."),
+    "duplicate_in_file": (
+        "The same candidate, job and round stand on line {other}.",
+        "keep one of the two rows, or give the second another round."),
+    "capacity_conflict": (
+        "Line {other} gives this slot a capacity of {capacity}.", "write the same capacity in all rows of one slot."),
     "slot_cancelled": ("The slot is cancelled.", "choose another slot."),
     "slot_past": ("The slot has begun or is over.", "choose a start that is still ahead."),
     "interview_completed": ("The interview is completed.", "book another round."),
-    "candidate_busy": ("The candidate has another interview at that time ({other}).", "choose a time that does not overlap it."),
-    "capacity_below_booked": ("The slot has {booked} bookings, more than the capacity of {capacity} asked for.", "move bookings away first, or keep the capacity."),
+    "candidate_busy": (
+        "The candidate has another interview at that time ({other}).", "choose a time that does not overlap it."),
+    "capacity_below_booked": (
+        "The slot has {booked} bookings, more than the capacity of {capacity} asked for.",
+        "move bookings away first, or keep the capacity."),
     "slot_full": ("All {capacity} places of the slot are taken.", "choose another slot, or raise its capacity."),
     "interview_started": ("The interview has begun and does not move.", "book another round."),
-    "plan_changed": ("The plan said {planned}; now it would be {now}.", "make a new plan (dry run) and look at it before applying."),
+    "not_booked": ("The interview is cancelled and cannot be moved.", "book it again."),
+    "plan_changed": (
+        "The plan said {planned}; now it would be {now}.",
+        "make a new plan (dry run) and look at it before applying."),
 }  # fmt: skip
 """Code → what is said and what to do; the braces are filled from the refusal's data."""
 
@@ -45,7 +54,7 @@ def refusal_words(code: str, data: dict[str, object]) -> tuple[str, str]:
 def decide(request: BookingRequest, ledger: Ledger, now: float, declared: int | None) -> Decision:
     """Applies the rules in their order: unchanged, cancelled or past slot, completed, busy, full, begun.
 
-    `now` is epoch seconds; `declared` is the capacity that this call or file asks for the slot, None if it says nothing.
+    `now` is epoch seconds; `declared` the capacity that this call or file asks for the slot, None if it says nothing.
     """
     slot = ledger.slot_of(request)
     standing = ledger.standing_of(request)

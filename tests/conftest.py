@@ -13,6 +13,8 @@ from store import database, session_keys
 from store.settings import Settings
 
 POSTGRESQL_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
+SETTINGS = ("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_", "SANDBOX_",
+            "ALLOW_LOCAL", "OPS_", "CANDIDATES_")  # fmt: skip
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
 
@@ -28,7 +30,7 @@ def need(present: object, reason: str) -> None:
 def _no_settings_from_this_machine(monkeypatch):
     """Tests see neither the developer's .env nor mail settings of the shell."""
     for name in list(os.environ):
-        if name.startswith(("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_", "SANDBOX_", "ALLOW_LOCAL", "OPS_")):
+        if name.startswith(SETTINGS):
             monkeypatch.delenv(name)
     for kind in (Settings, MailSettings):
         monkeypatch.setitem(kind.model_config, "env_file", None)

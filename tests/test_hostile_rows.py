@@ -92,7 +92,7 @@ def test_nothing_but_the_one_stored_address_reaches_envelope_or_header(delivered
         message = mail.message
         recipient = stored[message["Message-ID"]]
         assert mail.recipient_envelope == recipient == str(message["To"])
-        assert {name.lower() for name in message.keys()} & {"bcc", "cc", "resent-to", "reply-to"} == set()
+        assert {name.lower() for name in message} & {"bcc", "cc", "resent-to", "reply-to"} == set()
         assert b"victim@example.org" not in mail.sent.partition(b"\r\n\r\n")[0]
         assert not message.defects
 
