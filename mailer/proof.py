@@ -16,8 +16,8 @@ from mailer.mailbox import Delivered, Mailbox
 from mailer.portal_client import NotOpened, Page, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import Booked, Problem, problems_of
-from store import session_keys, sessions, times
-from store.database import Database, database_id, fetch
+from store import accounts, session_keys, sessions, times
+from store.database import Database, database_id
 from store.facts import CANCELLED
 from store.redaction import masked_address, one_line, redact
 from store.session_keys import KeyRing
@@ -113,23 +113,28 @@ def _mails(count: int) -> str:
 def prove(
     db: Database, *, notification_ids: Sequence[int] | None = None, batch_id: int | None = None,
     sample: int | None = None, mailbox: Path | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
-    now: datetime, progress: Callable[[int], None] = lambda _: None,
+    now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
 ) -> ProofReport:  # fmt: skip
     """Proves the named mails, those of a batch, or (neither given) every interview's newest; writes proof visits only.
 
     `mailbox` is the Maildir of what was delivered, None for a real mail server: then no row is proven. The portal is
     asked at `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant
-    of the call. Raises ValueError for both ids and a batch, NotFound for an unknown id, MailboxUnusable.
+    of the call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError for both
+    ids and a batch, NotFound for an unknown id, MailboxUnusable.
     """
     if notification_ids is not None and batch_id is not None:
         raise ValueError("give notification_ids or batch_id, not both")
     began = time.monotonic()
+
+    def clock() -> datetime:
+        return now + timedelta(seconds=time.monotonic() - began)
+
     mails = proof_cases.listed(db, notification_ids=notification_ids, batch_id=batch_id)
     delivered = Mailbox(mailbox) if mailbox is not None else None
     chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
     address = backend_url_of_portal or _own_address(settings)
     with PortalClient(address, settings.backend_host) as portal:
-        proof = _Proof(db, ring, delivered, portal, lambda: now + timedelta(seconds=time.monotonic() - began))
+        proof = _Proof(db, ring, delivered, portal, clock, account_fingerprint)
         rows: list[ProofRow] = []
         for chunk in proof_cases.cases(db, [mail.id for mail in chosen]):
             rows += proof.rows(chunk)
@@ -156,12 +161,13 @@ class _Proof:
     """What all rows of one proof share. `clock` gives aware UTC."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
-    ):
+        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime],
+        account_fingerprint: str,
+    ):  # fmt: skip
         self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, mails, portal, clock
         self.database = database_id(db)
         self.no_portal = self._checked_portal()
-        self.paused = _paused(db)
+        self.paused = _paused(db, account_fingerprint)
 
     def _checked_portal(self) -> Problem | None:
         try:
@@ -264,9 +270,9 @@ def _unsent(case: Case, paused: Problem | None) -> Problem:
     return Problem(case.state, f"{said}: {case.reply or 'no reason is recorded'}", fix)
 
 
-def _paused(db: Database) -> Problem | None:
-    rows = fetch(db, "SELECT reason, fix FROM account_pause ORDER BY paused_at DESC LIMIT 1")
-    return Problem("paused", f"It is not sent yet, sending is paused: {rows[0][0]}", rows[0][1]) if rows else None
+def _paused(db: Database, fingerprint: str) -> Problem | None:
+    pause = accounts.paused(db, fingerprint)
+    return Problem("paused", f"It is not sent yet, sending is paused: {pause.reason}", pause.fix) if pause else None
 
 
 def _row(case: Case, delivered: str, link: str, verdict: str, problems: list[Problem]) -> ProofRow:

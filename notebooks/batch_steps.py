@@ -102,7 +102,8 @@ def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> 
         return proof.prove(
             run.db, notification_ids=[row.notification_id for row in mailing.rows], sample=prove_sample or None,
             mailbox=account.mailbox if account else None, backend_url_of_portal=portal_url or run.settings.backend_url,
-            settings=run.settings, ring=run.ring, now=times.now(), progress=progress,
+            settings=run.settings, ring=run.ring, now=times.now(),
+            account_fingerprint=account.fingerprint if account else "", progress=progress,
         )  # fmt: skip
 
 

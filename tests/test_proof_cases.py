@@ -44,7 +44,7 @@ def test_a_paused_account_is_the_reason_of_a_queued_mail(office):
     booked = office.book()
     accounts.pause(office.db, "f", signature="auth", reason="530 login needed", fix="correct EMAIL_HOST_PASSWORD.",
                    now=1.0)  # fmt: skip
-    row = office.row(booked)
+    row = office.row(booked, account_fingerprint="f")
     assert row.problems == ("It is not sent yet, sending is paused: 530 login needed",)
     assert row.fix == "correct EMAIL_HOST_PASSWORD."
 
