@@ -18,7 +18,8 @@ from smtplib import SMTP
 from booking import NOW, write_file
 from engines import available, fresh
 
-from mailer.account import PLAIN, SMTP as SMTP_BACKEND, Account
+from mailer.account import PLAIN, Account
+from mailer.account import SMTP as SMTP_BACKEND
 from mailer.delivery import deliver
 from mailer.messages import contents
 from store import batches, database, session_keys

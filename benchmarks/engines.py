@@ -5,9 +5,10 @@ import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
+
+from store import places
 
 SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 
@@ -17,7 +18,9 @@ def fresh(engine: str, count: int) -> Iterator[list[str]]:
     """The addresses of `count` empty databases of an engine."""
     if engine == "sqlite":
         # Not /tmp, which may lie in memory: the disk is part of what is measured.
-        with tempfile.TemporaryDirectory(dir=Path(__file__).parent) as folder:
+        room = places.resolve("var")
+        room.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=room) as folder:
             yield [f"sqlite:///{folder}/{number}.db" for number in range(count)]
         return
     names = [f"interview_ops_bench_{secrets.token_hex(4)}" for _ in range(count)]

@@ -9,9 +9,9 @@ import threading
 from mailer import sandbox
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import deliver, follow
-from mailer.errors import ConfigurationRefused, MailerError
+from mailer.errors import ConfigurationRefused
 from store import accounts, database, debuglog, outbox, redaction, session_keys, settings, times
-from store.errors import SettingsError, StoreError
+from store.errors import Refusal, SettingsError
 
 DONE, FAILED, WRONG_SETTINGS = 0, 1, 2
 
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
         for finding in refused.findings:
             print(f"mailer: {finding.line()}", file=sys.stderr)
         return WRONG_SETTINGS
-    except (StoreError, MailerError) as refused:
+    except Refusal as refused:
         print(f"mailer: {redaction.redact(refused.line())}", file=sys.stderr)
         return WRONG_SETTINGS
 

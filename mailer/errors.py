@@ -3,21 +3,11 @@
 from dataclasses import dataclass
 
 from mailer.replies import cleaned
-from store.errors import Finding
+from store.errors import Finding, Refusal
 
 
-class MailerError(Exception):
-    """Base of all refusals of the mailer. `fix` says in one line what the person reading must do."""
-
-    fix: str = ""
-
-    def __init__(self, message: str, fix: str = ""):
-        super().__init__(message)
-        self.fix = fix or self.fix
-
-    def line(self) -> str:
-        """One line for people: what is wrong, then what to do."""
-        return f"{self} To fix: {self.fix}" if self.fix else str(self)
+class MailerError(Refusal):
+    """Base of all refusals of the mailer."""
 
 
 class ConfigurationRefused(MailerError):

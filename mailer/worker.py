@@ -10,7 +10,7 @@ from random import random
 
 from mailer import attempts
 from mailer.account import RESEND, Account
-from mailer.errors import MailerError, Refused
+from mailer.errors import Refused
 from mailer.letters import Letter
 from mailer.messages import compose
 from mailer.seal import seal
@@ -19,7 +19,7 @@ from mailer.smtp import Conversation
 from mailer.verdicts import PAUSE, Verdict
 from store import accounts, outbox, session_keys, times
 from store.database import Database
-from store.errors import StoreError
+from store.errors import Refusal
 from store.facts import CANCELLED, HandOver
 from store.outbox import OutboxMail, Settlement
 from store.session_keys import KeyRing
@@ -173,7 +173,7 @@ class Worker:
         for mail in list(waiting.values()):
             try:
                 letters.append(self._letter(mail, mail.hand_over or record))
-            except (MailerError, StoreError, ValueError) as error:
+            except (Refusal, ValueError) as error:
                 failed.append((waiting.pop(mail.id), attempts.not_composed(mail, error, now), None))
         self._settle(failed)
         return letters

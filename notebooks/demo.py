@@ -5,13 +5,12 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from mailer.errors import MailerError
 from notebooks import portal_process
 from notebooks.batch_steps import SAMPLE
 from notebooks.executed import Executed, execute
 from store import database, places, sample, times
 from store.database import fetch
-from store.errors import StoreError
+from store.errors import Refusal
 
 FOLDER = places.resolve("var/demo")
 ENVIRONMENT = {
@@ -34,7 +33,7 @@ def main() -> int:
         with portal_process.running() as address:
             done = execute("booking_batch", {"batch_csv": str(path), "dry_run": False, "portal_url": address})
         return _tell(done, _sent() - before)
-    except (StoreError, MailerError) as refused:
+    except Refusal as refused:
         print(f"demo: {refused.line()}", file=sys.stderr)
         return 2
 

@@ -6,13 +6,12 @@ import time
 from datetime import datetime, timedelta
 
 from mailer.config import MailSettings
-from mailer.errors import MailerError
 from mailer.notifications import send_candidate_interview_scheduled_notification
 from notebooks import portal_process
 from notebooks.demo import ENVIRONMENT
 from store import addresses, database, session_keys, times
 from store.booking import book_slot, find_interview
-from store.errors import StoreError
+from store.errors import Refusal
 from store.requests import BookingRequest
 from store.settings import Settings
 
@@ -40,7 +39,7 @@ def main() -> int:
                 time.sleep(3600)
     except KeyboardInterrupt:
         return 0
-    except (StoreError, MailerError) as refused:
+    except Refusal as refused:
         print(f"demo-now: {refused.line()}", file=sys.stderr)
         return 2
 

@@ -5,8 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from mailer.errors import MailerError
-from store.errors import StoreError
+from store.errors import Refusal
 from store.redaction import redact
 
 log = logging.getLogger(__name__)
@@ -24,7 +23,7 @@ def telling(step: Callable[Given, Result]) -> Callable[Given, Result]:
     def told(*args: Given.args, **kwargs: Given.kwargs) -> Result:
         try:
             return step(*args, **kwargs)
-        except (StoreError, MailerError) as error:
+        except Refusal as error:
             findings = getattr(error, "findings", ())
             text = redact("\n".join(finding.line() for finding in findings) or error.line())
             log.error("DEBUG: stopped: %s", text)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 
-class StoreError(Exception):
-    """Base of all refusals of the record. `fix` says in one line what the person reading must do."""
+class Refusal(Exception):
+    """What the bases of all packages share. `fix` says in one line what the person reading must do."""
 
     fix: str = ""
 
@@ -15,6 +15,10 @@ class StoreError(Exception):
     def line(self) -> str:
         """One line for people: what is wrong, then what to do."""
         return f"{self} To fix: {self.fix}" if self.fix else str(self)
+
+
+class StoreError(Refusal):
+    """Base of all refusals of the record."""
 
 
 @dataclass(frozen=True, slots=True)
