@@ -2,13 +2,16 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from mailer.account import Account
+from mailer.errors import Failure
 from mailer.letters import Outcome
+from mailer.replies import cleaned
 from mailer.signatures import classify, given_up, retry_pause
-from mailer.verdicts import LATER, NEVER, PAUSE, UNKNOWN, Verdict
+from mailer.verdicts import NEVER, PAUSE, UNKNOWN, Verdict
 from store import times
-from store.outbox import UNKNOWN_FIX, OutboxMail, Settlement
+from store.outbox import OutboxMail, Settlement, unknown_fix
 
 log = logging.getLogger(__name__)
 
@@ -25,19 +28,33 @@ def settled(
         return Settlement(mail.id, "sent", now, tries, now, reply=outcome.reply), None
     if outcome.withheld or was_never_tried(outcome):
         return released(mail, now), None
-    verdict = classify(outcome.failure, worked_before=True)
+    verdict = _verdict(mail, outcome, account)
     said = {"signature": verdict.signature_id, "reply": str(outcome.failure), "fix": verdict.fix}
-    if outcome.dotted and outcome.failure.kind != "reply":
-        fix = f"{verdict.fix} " if verdict.fix and verdict.decision == UNKNOWN else ""
-        return Settlement(
-            mail.id, "unknown", now + account.hold, tries, now, **said | {"fix": fix + UNKNOWN_FIX}
-        ), verdict
+    if verdict.decision == UNKNOWN:
+        return Settlement(mail.id, "unknown", now + account.hold, tries, now, **said), verdict
     if verdict.decision == PAUSE:
         return Settlement(mail.id, "queued", now, tries, mail.handed_over_at, **said), verdict
     if verdict.decision == NEVER or given_up(tries, now - mail.created_at):
         return Settlement(mail.id, "failed", now, tries, mail.handed_over_at, **said), verdict
     pause = 0.0 if at_once and not verdict.pause_seconds else retry_pause(tries, verdict, random)
     return Settlement(mail.id, "queued", now + pause, tries, mail.handed_over_at, **said), verdict
+
+
+def _verdict(mail: OutboxMail, outcome: Outcome, account: Account) -> Verdict:
+    verdict = classify(outcome.failure, worked_before=True)
+    if verdict.decision == UNKNOWN or (outcome.dotted and outcome.failure.kind != "reply"):
+        return replace(verdict, decision=UNKNOWN, fix=unknown_fix(mail.id))
+    first_sender = mail.hand_over.from_address if mail.hand_over else account.from_address
+    if verdict.decision == PAUSE and first_sender != account.from_address:
+        # A copy may have gone from an older sender, so this one has to; its refusal says nothing of the account's.
+        return replace(verdict, decision=NEVER, fix=_OLD_SENDER_FIX)
+    return verdict
+
+
+_OLD_SENDER_FIX = (
+    "a copy may have gone out from the sender that was set before, and this mail cannot change;"
+    " tell the candidate by hand, or move the interview: its next mail goes from DEFAULT_FROM_EMAIL."
+)
 
 
 def was_never_tried(outcome: Outcome) -> bool:
@@ -51,10 +68,22 @@ def released(mail: OutboxMail, due_at: float) -> Settlement:
     return Settlement(mail.id, "queued", due_at, mail.attempts, mail.handed_over_at)
 
 
+def interrupted(mail: OutboxMail, account: Account, now: float) -> Settlement:
+    """A mail that was being sent when something else ended the conversation: it may have arrived."""
+    return Settlement(
+        mail.id, "unknown", now + account.hold, mail.attempts + 1, now, "worker_interrupted",
+        "The sending was interrupted after the mail was handed over.", unknown_fix(mail.id),
+    )  # fmt: skip
+
+
 def not_composed(mail: OutboxMail, error: Exception, now: float) -> Settlement:
     """A mail that cannot be made: nothing was tried, a person must act."""
     fix = getattr(error, "fix", "")
-    return Settlement(mail.id, "failed", now, mail.attempts, mail.handed_over_at, "not_composed", str(error), fix)
+    what = str(error) if fix else f"The mail cannot be made ({type(error).__name__}: {error})."
+    return Settlement(
+        mail.id, "failed", now, mail.attempts, mail.handed_over_at, "not_composed", cleaned(what),
+        fix or f"correct the booking's facts, then run python -m mailer resend {mail.id}.",
+    )  # fmt: skip
 
 
 def log_start(mail: OutboxMail, account: Account) -> None:
@@ -78,10 +107,13 @@ def log_result(mail: OutboxMail, result: Settlement, verdict: Verdict | None) ->
     elif result.signature == "not_composed":
         log.error("[EMAIL NOT SENT] interview %s: %s To fix: %s", mail.interview_id, result.reply, result.fix)
     elif verdict is not None:
-        again = (
-            f" It is tried again after {times.iso(times.from_epoch(result.due_at))}."
-            if verdict.decision == LATER
-            else ""
-        )
-        end = again if result.state == "queued" else ""
-        log.error("[EMAIL FAILED] interview %s: %s To fix: %s%s", mail.interview_id, result.reply, result.fix, end)
+        waits = result.state == "queued" and verdict.decision != PAUSE
+        again = f" It is tried again after {times.iso(times.from_epoch(result.due_at))}." if waits else ""
+        log.error("[EMAIL FAILED] interview %s: %s To fix: %s%s", mail.interview_id, result.reply, result.fix, again)
+
+
+def log_held_back(mail: OutboxMail, reason: Failure, verdict: Verdict) -> None:
+    """The last line for a mail whose account was paused before its turn came."""
+    log.error(
+        "[EMAIL NOT SENT] interview %s: the account is paused (%s). To fix: %s", mail.interview_id, reason, verdict.fix
+    )

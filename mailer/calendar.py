@@ -20,28 +20,29 @@ def method(facts: Facts) -> str:
 def event(facts: Facts, *, stamp: datetime, organizer: str, description: str) -> str:
     """The whole part: one event in UTC, folded, ending in CRLF. `organizer` is the From address."""
     wanted = method(facts)
+    words = _text(summary(facts))
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
         f"PRODID:{PRODUCT}",
         f"METHOD:{wanted}",
         "BEGIN:VEVENT",
-        f"UID:{_text(facts.calendar_uid)}",
+        _folded(f"UID:{_text(facts.calendar_uid)}"),
         f"DTSTAMP:{_stamp(stamp)}",
         f"DTSTART:{_stamp(facts.starts_at)}",
         f"DTEND:{_stamp(facts.ends_at)}",
         f"SEQUENCE:{facts.sequence:d}",
         f"STATUS:{'CANCELLED' if wanted == 'CANCEL' else 'CONFIRMED'}",
-        f"SUMMARY:{_text(summary(facts))}",
-        f"DESCRIPTION:{_text(description)}",
+        _folded(f"SUMMARY:{words}"),
+        _folded(f"DESCRIPTION:{_text(description)}"),
         "LOCATION:Online",
-        organizer_line(organizer),
-        attendee_line(facts.recipient),
-        *(_alarm(facts) if wanted == "REQUEST" else ()),
+        _folded(organizer_line(organizer)),
+        _folded(attendee_line(facts.recipient)),
+        *(_alarm(facts.opens_before, words) if wanted == "REQUEST" else ()),
         "END:VEVENT",
-        "END:VCALENDAR",
+        "END:VCALENDAR\r\n",
     ]
-    return "\r\n".join(map(_folded, lines)) + "\r\n"
+    return "\r\n".join(lines)
 
 
 def summary(facts: Facts) -> str:
@@ -71,10 +72,9 @@ def _stamp(moment: datetime) -> str:
     return times.calendar_stamp(moment)
 
 
-def _alarm(facts: Facts) -> tuple[str, ...]:
-    trigger = f"-PT{facts.opens_before:d}M" if facts.opens_before else "PT0S"
-    words = _text(summary(facts))
-    return ("BEGIN:VALARM", "ACTION:DISPLAY", f"DESCRIPTION:{words}", f"TRIGGER:{trigger}", "END:VALARM")
+def _alarm(opens_before: int, words: str) -> tuple[str, ...]:
+    trigger = f"-PT{opens_before:d}M" if opens_before else "PT0S"
+    return ("BEGIN:VALARM", "ACTION:DISPLAY", _folded(f"DESCRIPTION:{words}"), f"TRIGGER:{trigger}", "END:VALARM")
 
 
 def _text(value: str) -> str:
@@ -84,6 +84,8 @@ def _text(value: str) -> str:
 
 
 def _folded(line: str) -> str:
+    if len(line) <= LINE_OCTETS and line.isascii():
+        return line
     octets = line.encode()
     if len(octets) <= LINE_OCTETS:
         return line

@@ -10,6 +10,8 @@ from mailer.errors import Failure
 _UNSAFE = r"\x00-\x20\x7f-\xa0<>()\[\]\\\",:;@\u2028\u2029\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff"
 _PATH = re.compile(rf"[^{_UNSAFE}]{{1,64}}@[A-Za-z0-9.-]{{1,253}}")
 ENVELOPE_CHARS = 254
+_NO_BREAKS = bytes(octet for octet in range(256) if octet not in b"\r\n")
+_DOT_FIRST = re.compile(rb"\n\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +33,15 @@ class Letter:
         for path in (self.sender, self.recipient):
             if len(path) > ENVELOPE_CHARS or not _PATH.fullmatch(path):
                 raise ValueError("an envelope address has characters that must not be written to a mail server")
-        breaks = self.data.count(b"\r\n")
-        if self.data.count(b"\n") != breaks or self.data.count(b"\r") != breaks:
+        if len(self.data.translate(None, _NO_BREAKS)) != 2 * self.data.count(b"\r\n"):
             raise ValueError("a mail has a bare CR or LF, which could end it early")
 
     def payload(self) -> bytes:
         """What follows DATA: dot-stuffed (RFC 5321 section 4.5.2) and ended by the final dot."""
-        stuffed = self.data.replace(b"\r\n.", b"\r\n..")
+        stuffed = self.data.replace(b"\r\n.", b"\r\n..") if _DOT_FIRST.search(self.data) else self.data
         start = b"." if stuffed.startswith(b".") else b""
         end = b".\r\n" if not stuffed or stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
-        return start + stuffed + end
+        return b"".join((start, stuffed, end))
 
 
 @dataclass(frozen=True, slots=True)

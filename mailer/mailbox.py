@@ -61,7 +61,7 @@ def prepare(folder: Path) -> None:
         probe.unlink()
         Maildir(folder).clean()
         for path in (folder, folder.parent):
-            _sync_folder(path)
+            places.sync_folder(path)
     except (FileExistsError, NotADirectoryError) as error:
         in_the_way = places.shown(error.filename)
         what = f"The mailbox {places.shown(folder)} cannot be a folder: a file is in its way at {in_the_way}."
@@ -78,7 +78,7 @@ def keep(folder: Path, mails: Sequence[Mail]) -> list[OSError | None]:
     """
     outcomes = [_publish(folder, mail) for mail in mails]
     try:
-        _sync_folder(folder / "new")
+        places.sync_folder(folder / "new")
     except OSError as error:
         return [outcome or error for outcome in outcomes]
     return outcomes
@@ -114,14 +114,6 @@ def _write(path: Path, *parts: bytes) -> None:
             rest = memoryview(part)
             while rest:
                 rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from bottle import SimpleTemplate, TemplateError
+from bottle import SimpleTemplate, TemplateError, html_escape
 
 from mailer import calendar
 from mailer.errors import MailerError
@@ -57,10 +57,20 @@ class Contents(NamedTuple):
 
 
 class _PlainTemplate(SimpleTemplate):
-    """Plain text has nothing to escape."""
+    """Plain text, with nothing to escape. It is given strings and needs no other template, so its code runs bare."""
 
-    def prepare(self, **options: object) -> None:
-        super().prepare(**{**options, "escape_func": str})
+    escape = staticmethod(str)
+
+    def render(self, said: dict[str, object]) -> str:
+        pieces: list[str] = []
+        exec(self.co, {**said, "_printlist": pieces.extend, "_escape": self.escape, "_str": str})
+        return "".join(pieces)
+
+
+class _HtmlTemplate(_PlainTemplate):
+    """HTML: every value is escaped. Most come again and again: headings, labels, steps, a batch's job and company."""
+
+    escape = staticmethod(lru_cache(maxsize=4096)(html_escape))
 
 
 def subject(facts: Facts) -> str:
@@ -105,7 +115,7 @@ def contents(facts: Facts, hand_over: HandOver, link: str) -> Contents:
             description=" ".join(_template(_PlainTemplate, "calendar").render(said).split()),
         )
         text = _template(_PlainTemplate, "text").render(said).rstrip() + "\n"
-        return Contents(subject(facts), text, _template(SimpleTemplate, "html").render(said), event)
+        return Contents(subject(facts), text, _template(_HtmlTemplate, "html").render(said), event)
     except _FAULTS as error:
         what = f"The words of the mail cannot be made ({type(error).__name__})."
         fix = "check mailer/templates and the booking's texts, then queue the mail again."
@@ -117,12 +127,17 @@ def _check(facts: Facts, hand_over: HandOver, message_id: str, token: str) -> No
         raise NotComposed(
             "recipient", "The recipient is no address that can be mailed.", "correct candidate_email."
         )
-    if not (is_address(hand_over.from_address) and hand_over.from_address.isascii()):
+    if not _is_sender(hand_over.from_address):
         raise NotComposed("sender", "The From address cannot be used.", "correct DEFAULT_FROM_EMAIL.")
     if not (_TOKEN.fullmatch(token) and _MESSAGE_ID.fullmatch(message_id)):
         raise NotComposed(
             "token", "The notification has no usable Message-ID and boundary.", "queue the mail again."
         )
+
+
+@lru_cache(maxsize=64)
+def _is_sender(address: str) -> bool:
+    return is_address(address) and address.isascii()
 
 
 def _check_facts(facts: Facts) -> None:
@@ -160,7 +175,7 @@ def _context(facts: Facts, link: str) -> dict[str, object]:
         "candidate_name": safe_line(facts.candidate_name),
         "company_name": company,
         "lead": _sentences(facts.kind, job_title=job, company_name=company),
-        "details": _details(facts, job, company, times.duration_words(length)),
+        "details": _details(facts, job, company, _duration(length)),
         "link": link,
         "opening": _opening(facts.opens_before, facts.closes_after, facts.closes_after * 60 >= length),
         "steps": _steps(),
@@ -176,6 +191,11 @@ def _sentences(name: str, **given: str | bool) -> str:
 
 
 @lru_cache(maxsize=256)
+def _duration(seconds: float) -> str:
+    return times.duration_words(seconds)
+
+
+@lru_cache(maxsize=256)
 def _opening(opens_before: int, closes_after: int, closes_with_end: bool) -> str:
     return _sentences(
         "opening",
@@ -185,8 +205,9 @@ def _opening(opens_before: int, closes_after: int, closes_with_end: bool) -> str
     )
 
 
-def _steps() -> list[str]:
-    return _sentences("steps").split("\n")
+@lru_cache(maxsize=1)
+def _steps() -> tuple[str, ...]:
+    return tuple(_sentences("steps").split("\n"))
 
 
 def _details(facts: Facts, job: str, company: str, duration: str) -> list[tuple[str, str]]:
@@ -236,5 +257,5 @@ def _date(moment: datetime) -> str:
 
 
 @lru_cache(maxsize=32)
-def _template(kind: type[SimpleTemplate], name: str) -> SimpleTemplate:
+def _template(kind: type[_PlainTemplate], name: str) -> _PlainTemplate:
     return kind(name=name, lookup=[str(TEMPLATES)])

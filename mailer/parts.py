@@ -15,6 +15,7 @@ ADDRESS = re.compile(
     r"@[a-z0-9](?:[a-z0-9.\-]*[a-z0-9])?",
     re.IGNORECASE | re.ASCII,
 )
+_BOUNDARY_START = re.compile(rb"=_")  # in a whole body, several times as fast as `in`
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\- ]+")
 
 WORD_OCTETS = (
@@ -41,12 +42,13 @@ def safe_line(text: str) -> str:
 
 def safe_lines(text: str) -> str:
     """The text with each line as `safe_line` makes it."""
-    return "\n".join(map(safe_line, plain_text.lines(text).split("\n")))
+    return "\n".join(map(safe_line, plain_text.lines(text).split("\n"))) if text else ""
 
 
 def newlines(text: str, end: str) -> str:
     """The text with every kind of line end made the same."""
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
         text = text.replace("\x85", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return text if end == "\n" else text.replace("\n", end)
@@ -126,7 +128,7 @@ def assemble(headers: list[str], parts: list[Part], boundary: str) -> bytes:
 def _encoded(text: str) -> tuple[str, bytes]:
     # The part ends in CRLF before it is encoded, so that the encoder sees one kind of line end.
     body = (newlines(text, "\r\n").rstrip("\r\n") + "\r\n").encode()
-    if body.isascii() and b"=_" not in body and _lines_fit(body):
+    if body.isascii() and not _BOUNDARY_START.search(body) and _lines_fit(body):
         return "7bit", body
     return "quoted-printable", b2a_qp(body, istext=True, header=False)
 

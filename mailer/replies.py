@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from store.redaction import redact
+from store.session_keys import KEY_CHARS
 
 SHOWN_CHARS = 300
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
@@ -33,7 +34,7 @@ class Reply:
     @property
     def line(self) -> str:
         """Code, enhanced code and words as people quote them."""
-        return " ".join(part for part in (str(self.code), self.enhanced, self.text) if part)
+        return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
     def without(self, secrets: tuple[str, ...]) -> "Reply":
         """The same reply in case the server echoes what it must not."""
@@ -44,8 +45,9 @@ class Reply:
 
 
 def _without_enhanced(words: str) -> str:
-    return "\n".join(_ENHANCED.sub("", line, count=1).lstrip() if _ENHANCED.match(line) else line
-                     for line in words.split("\n"))  # fmt: skip
+    return "\n".join(
+        line[found.end() :].lstrip() if (found := _ENHANCED.match(line)) else line for line in words.split("\n")
+    )
 
 
 def cleaned(text: str) -> str:
@@ -53,7 +55,7 @@ def cleaned(text: str) -> str:
 
     Idempotent, so that cleaned words can pass again.
     """
-    text = redact(_BROKEN_KEY.sub("***", text))
+    text = redact(_BROKEN_KEY.sub("***", text) if len(text) >= KEY_CHARS else text)
     if not text.isprintable():
         text = "".join(char if char.isprintable() else " " for char in text)
     return " ".join(text.split())[:SHOWN_CHARS]

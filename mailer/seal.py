@@ -7,6 +7,7 @@ from mailer.calendar import attendee_line, organizer_line
 from mailer.errors import MailerError
 from store import session_keys
 
+_ADDRESS = re.compile(rb"://")
 _KEY = re.compile(session_keys.SESSION_KEY.pattern.encode())
 _WORD = re.compile(
     rb"=\?utf-8\?b\?((?:[a-z0-9+/]{4})*+(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)\?=(?:\r\n )?", re.IGNORECASE
@@ -103,7 +104,7 @@ def _check_link(text: bytes, html: bytes, calendar: bytes, link: bytes) -> None:
 
 def _check_others(whole: bytes, link: str | None) -> None:
     keys = [] if link is None else [link.rpartition("=")[2].lower().encode()] * 3
-    if whole.count(b"://") != len(keys):
+    if len(_ADDRESS.findall(whole)) != len(keys):
         raise Unsealed("address", "it holds a web address besides the booked link")
     if _KEY.findall(whole) != keys or whole.count(b"session_key") != len(keys):
         raise Unsealed("key", "it holds a session_key that is not this booking's")

@@ -5,6 +5,7 @@ import re
 import socket
 import ssl
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Self
 
 from mailer.errors import MailerError
@@ -12,6 +13,7 @@ from mailer.replies import Reply, cleaned
 
 _REPLY_BYTES, _REPLY_LINES, _CHUNK = 65536, 100, 65536
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*?))?\r?\n", re.DOTALL)
+_USUAL_BYTES = 80
 
 
 class WireFault(MailerError):
@@ -96,9 +98,11 @@ class Wire:
 
     def read_reply(self, until: float) -> Reply:
         """One whole reply, its lines bounded in number and bytes (RFC 5321 section 4.2)."""
+        line = self._read_line(until)
+        if len(line) <= _USUAL_BYTES and (usual := _usual_reply(line)) is not None:
+            return usual
         code, words, size = b"", [], 0
         while True:
-            line = self._read_line(until)
             found = _LINE.fullmatch(line)
             size += len(line)
             if found is None or (code and found[1] != code):
@@ -109,6 +113,7 @@ class Wire:
                 return Reply(int(code), "\n".join(words))
             if len(words) >= _REPLY_LINES or size >= _REPLY_BYTES:
                 raise WireFault("protocol", "the reply does not end")
+            line = self._read_line(until)
 
     def close(self) -> None:
         self._socket.close()
@@ -141,6 +146,15 @@ class Wire:
         if left <= 0:
             raise WireFault("timeout", "no answer in time")
         return left
+
+
+@lru_cache(maxsize=64)
+def _usual_reply(line: bytes) -> Reply | None:
+    """The reply that this one line makes, or None. A server says the same few lines to every mail."""
+    found = _LINE.fullmatch(line)
+    if found is None or found[2] == b"-":
+        return None
+    return Reply(int(found[1]), (found[3] or b"").decode("utf-8", "replace"))
 
 
 def _dial(family: int, kind: int, protocol: int, address: tuple, seconds: float) -> socket.socket:

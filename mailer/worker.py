@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 FIRST_GROUP, LARGEST_GROUP = 8, 128
 """Mails claimed at once: a group is committed together, so it grows while the server is fast and shrinks when it is not."""
 SETTLE_SECONDS = 0.5
+RECOVER_SECONDS = 1.0
 FRUITLESS_CONVERSATIONS = 3
 
 
@@ -70,11 +71,12 @@ class Worker:
         self._conversation: Conversation | None = None
         self._group = FIRST_GROUP
         self._fruitless = 0
+        self._recovered_at = -RECOVER_SECONDS
 
     def step(self) -> float | None:
         """One group of mails. Gives seconds to wait before the next step (0: go on), None if nothing is due."""
         post, account, now = self.post, self.post.account, self.post.clock()
-        outbox.recover(post.db, now=now, hold=account.hold, resend=account.on_unknown == RESEND)
+        self._recover(now)
         if accounts.paused(post.db, account.fingerprint) or self._fruitless >= FRUITLESS_CONVERSATIONS:
             return None
         wanted, wait = accounts.permits(
@@ -89,6 +91,13 @@ class Worker:
             return None
         self._deliver(mails, now)
         return None if self.tally.line_trouble else 0.0
+
+    def _recover(self, now: float) -> None:
+        # Leases last for minutes: looking for expired ones before every group would only cost.
+        if not 0 <= now - self._recovered_at < RECOVER_SECONDS:
+            account = self.post.account
+            outbox.recover(self.post.db, now=now, hold=account.hold, resend=account.on_unknown == RESEND)
+            self._recovered_at = now
 
     def close(self) -> None:
         if self._conversation is not None:

@@ -116,7 +116,8 @@ def _opened_lock(path: Path) -> TextIO:
         what, fix = f"{places.shown(path)} is a folder, not a database.", "move it away or correct DATABASE_URL."
         raise DatabaseUnusable(what, fix) from error
     except OSError as error:
-        what = f"The database's folder {place} cannot be used: {error.strerror or error}."
+        reason = "it is a file" if isinstance(error, (FileExistsError, NotADirectoryError)) else error.strerror
+        what = f"The database's folder {place} cannot be used: {reason}."
         fix = f"make {place} a folder that this user may write, or correct DATABASE_URL."
         raise DatabaseUnusable(what, fix) from error
 
@@ -230,8 +231,10 @@ def explained(db: Database) -> Iterator[None]:
     try:
         yield
     except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error, psycopg.Error) as error:
-        about_rows = next((_ROW_ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in _ROW_ERRORS), None)
+        names = [kind.__name__ for kind in type(error).__mro__]
+        about_rows = next((_ROW_ERRORS[name] for name in names if name in _ROW_ERRORS), None)
         if about_rows is None:
+            _drop_lost_connection(db)
             raise _explain(db, error) from error
         if isinstance(error, about_rows):
             raise
@@ -240,14 +243,20 @@ def explained(db: Database) -> Iterator[None]:
         raise _explain(db, error) from error
 
 
+def _drop_lost_connection(db: Database) -> None:
+    # A thread would otherwise keep the dead connection for ever, though the server is back.
+    if not is_sqlite(db) and not db.is_closed() and db.connection().closed and not db.in_transaction():
+        db.close()
+
+
 _REASONS = (
     ("locked", "is locked by another program.", "wait for the other job to end, or end it, and run this again."),
-    ("is full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing half-done was kept."),
+    ("is full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing is half-done."),
     ("disk i/o", "cannot be written: the disk failed or is full.", "check the disk's free space and health."),
     ("no space left", "cannot grow: the server's disk is full.", "free some disk space on the database server."),
     ("not a database", "is not a database.", "move that file away or correct DATABASE_URL."),
     ("malformed", "is damaged.", "restore it from a backup."),
-    ("unable to open", "cannot be opened.", "check that its folder exists and may be written, or correct DATABASE_URL."),
+    ("unable to open", "cannot be opened.", "let this user write its folder, or correct DATABASE_URL."),
     ("readonly", "may not be written.", "give this user the right to write it and its folder."),
     ("authentication failed", "refused the user or the password.", "correct the user and password in DATABASE_URL."),
     ("no password supplied", "wants a password.", "write the user's password into DATABASE_URL."),

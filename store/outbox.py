@@ -4,6 +4,7 @@ No SMTP here. The promise that these steps keep: a mail is lost by no crash, is 
 reply, and is doubled only if its worker dies between the final dot and the commit of the reply.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,21 @@ from store import bulk, events
 from store.database import Database, among, changing, execute, execute_many, fetch, is_sqlite
 from store.facts import Facts, HandOver
 
+log = logging.getLogger(__name__)
+
 UNKNOWN_RESENDS = 3
 """So often a mail whose outcome is unknown is sent again by itself; then it waits for a person."""
+_LOST = "The sending program ended after the mail was handed over."
+_AGAIN = "it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold; python -m mailer resend "
+_UNKNOWN_FIX_SQL = f"'{_AGAIN}' || id || ' sends it now.'"
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxMail:
-    """One claimed mail with what its link is made from. `handed_over_at` is set if an earlier attempt may have arrived."""
+    """One claimed mail with what its link is made from; `public`, `key_id` and `generation` are None without a session.
+
+    `handed_over_at` is set if an earlier attempt may have arrived; then `hand_over` is what that one was made with.
+    """
 
     id: int
     interview_id: int
@@ -30,9 +39,9 @@ class OutboxMail:
     hand_over: HandOver | None
     handed_over_at: float | None
     created_at: float
-    public: str
-    key_id: str
-    generation: int
+    public: str | None
+    key_id: str | None
+    generation: int | None
 
     @property
     def facts(self) -> Facts:
@@ -60,19 +69,29 @@ def claim(
     db: Database, *, owner: str, now: float, lease: float, limit: int, interview_id: int | None = None
 ) -> list[OutboxMail]:
     """Takes up to `limit` queued mails that are due, oldest first, for `lease` seconds. No two owners get the same."""
-    condition, parameters = "state = 'queued' AND due_at <= ?", [now]
-    if interview_id is not None:
-        condition, parameters = condition + " AND interview_id = ?", [now, interview_id]
-    due = f"SELECT id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
+    condition, parameters = _due(now, interview_id)
+    oldest = f"SELECT id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
     assign = "UPDATE notification SET state = 'claimed', owner = ?, lease_until = ?"
     with changing(db):
         if is_sqlite(db):
-            sql = f"{assign} WHERE id IN ({due}) RETURNING id"
+            sql = f"{assign} WHERE id IN ({oldest}) RETURNING id"
             taken = fetch(db, sql, (owner, now + lease, *parameters, limit))
         else:
-            sql = f"WITH due AS MATERIALIZED ({due} FOR UPDATE SKIP LOCKED) {assign} FROM due WHERE notification.id = due.id"
+            taken = f"WITH due AS MATERIALIZED ({oldest} FOR UPDATE SKIP LOCKED)"
+            sql = f"{taken} {assign} FROM due WHERE notification.id = due.id"
             taken = fetch(db, f"{sql} RETURNING notification.id", (*parameters, limit, owner, now + lease))
         return _read(db, [row[0] for row in taken])
+
+
+def _due(now: float, interview_id: int | None) -> tuple[str, tuple]:
+    if interview_id is None:
+        return "state = 'queued' AND due_at <= ?", (now,)
+    return "state = 'queued' AND due_at <= ? AND interview_id = ?", (now, interview_id)
+
+
+def _held(resend: bool) -> str:
+    """The unknown ones that `recover` queues again when their hold is over."""
+    return f"(state = 'unknown' AND attempts <= {UNKNOWN_RESENDS})" if resend else "(1 = 0)"
 
 
 def _read(db: Database, ids: Sequence[int]) -> list[OutboxMail]:
@@ -81,7 +100,7 @@ def _read(db: Database, ids: Sequence[int]) -> list[OutboxMail]:
     sql = (
         "SELECT n.id, n.interview_id, n.kind, n.recipient, n.facts, n.message_id, n.token, n.attempts, n.hand_over,"
         " n.handed_over_at, n.created_at, s.public, s.key_id, s.generation"
-        f" FROM notification n JOIN interview_session s ON s.interview_id = n.interview_id WHERE {among(db, 'n.id')}"
+        f" FROM notification n LEFT JOIN interview_session s ON s.interview_id = n.interview_id WHERE {among(db, 'n.id')}"
         " ORDER BY n.due_at, n.id"
     )
     return [
@@ -120,18 +139,22 @@ _NEWER = (
 
 
 def settle(db: Database, settlements: Sequence[Settlement], *, owner: str, now: float) -> None:
-    """Commits what became of attempts. A mail that is to be tried again but has a newer one after it is superseded."""
+    """Commits what became of attempts. A mail that is to be tried again but has a newer one after it is superseded.
+
+    A mail that surely did not arrive forgets what its hand-over fixed: the next attempt goes by the settings of then.
+    """
     if not settlements:
         return
     rows = [
-        (s.state, s.due_at, now, s.attempts, s.handed_over_at, s.signature, s.reply, s.fix, s.id, owner)
+        (s.state, s.due_at, now, s.attempts, s.handed_over_at, s.handed_over_at is not None, s.signature, s.reply, s.fix,
+         s.id, owner)
         for s in sorted(settlements, key=lambda settlement: settlement.id)
-    ]
+    ]  # fmt: skip
     with changing(db):
         execute_many(
             db,
-            "UPDATE notification SET state = ?, due_at = ?, settled_at = ?, attempts = ?, handed_over_at = ?, signature = ?,"
-            " reply = ?, fix = ?, owner = NULL, lease_until = NULL"
+            "UPDATE notification SET state = ?, due_at = ?, settled_at = ?, attempts = ?, handed_over_at = ?,"
+            " hand_over = CASE WHEN ? THEN hand_over END, signature = ?, reply = ?, fix = ?, owner = NULL, lease_until = NULL"
             " WHERE id = ? AND owner = ? AND state IN ('claimed', 'handed_over', 'unknown')",
             rows,
         )
@@ -182,11 +205,11 @@ def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str,
         lost = fetch(
             db,
             f"UPDATE notification SET state = CASE WHEN {_NEWER} THEN 'superseded' ELSE 'unknown' END, due_at = ?,"
-            " settled_at = ?, lease_until = NULL, signature = 'worker_lost', fix = ?,"
-            " reply = 'The sending program ended after the mail was handed over.' WHERE id IN"
+            " settled_at = ?, lease_until = NULL, signature = 'worker_lost', reply = ?,"
+            f" fix = {_UNKNOWN_FIX_SQL} WHERE id IN"
             f" (SELECT id FROM notification WHERE state = 'handed_over' AND lease_until <= ?{lock})"
             " RETURNING id, interview_id, batch_id, state",
-            (now + hold, now, UNKNOWN_FIX, now),
+            (now + hold, now, _LOST, now),
         )
         events.record_many(
             db,
@@ -203,11 +226,15 @@ def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str,
                 f" WHERE state = 'unknown' AND due_at <= ? AND attempts <= ?{lock})",
                 (now, UNKNOWN_RESENDS),
             )
-    unknown = sum(1 for row in lost if row[3] == "unknown")
-    return {"requeued": requeued + again, "unknown": unknown, "superseded": len(lost) - unknown}
+    unknown = [(interview, mail) for mail, interview, _, state in lost if state == "unknown"]
+    for interview, mail in unknown:
+        log.warning("[EMAIL UNKNOWN] interview %s: %s To fix: %s", interview, _LOST, unknown_fix(mail))
+    return {"requeued": requeued + again, "unknown": len(unknown), "superseded": len(lost) - len(unknown)}
 
 
-UNKNOWN_FIX = "it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold; python -m mailer resend ID sends it now."
+def unknown_fix(notification_id: int) -> str:
+    """What a person may do about a mail whose outcome is unknown."""
+    return f"{_AGAIN}{notification_id} sends it now."
 
 
 def resend(db: Database, notification_id: int, *, now: float) -> bool:
@@ -225,11 +252,25 @@ def resend(db: Database, notification_id: int, *, now: float) -> bool:
     return bool(done)
 
 
-def next_due(db: Database) -> float | None:
+def due(db: Database, *, now: float, limit: int, interview_id: int | None = None) -> int:
+    """How many mails `claim` would find now, counted up to `limit`."""
+    condition, parameters = _due(now, interview_id)
+    sql = f"SELECT count(*) FROM (SELECT 1 FROM notification WHERE {condition} LIMIT ?) AS due"
+    return fetch(db, sql, (*parameters, limit))[0][0]
+
+
+def waiting(db: Database, *, resend: bool, interview_id: int | None = None) -> int:
+    """How many mails are still on their way: queued, claimed, handed over, and unknown ones that go again by themselves."""
+    condition, parameters = ("AND interview_id = ?", (interview_id,)) if interview_id is not None else ("", ())
+    states = f"(state IN ('queued', 'claimed', 'handed_over') OR {_held(resend)})"
+    return fetch(db, f"SELECT count(*) FROM notification WHERE {states} {condition}", parameters)[0][0]
+
+
+def next_due(db: Database, *, resend: bool = True) -> float | None:
     """When the next queued, leased or held mail needs attention (epoch seconds); None if there is none."""
     sql = (
         "SELECT min(at) FROM (SELECT min(due_at) AS at FROM notification WHERE state = 'queued'"
         " UNION ALL SELECT min(lease_until) FROM notification WHERE state IN ('claimed', 'handed_over')"
-        " UNION ALL SELECT min(due_at) FROM notification WHERE state = 'unknown') AS times"
+        f" UNION ALL SELECT min(due_at) FROM notification WHERE {_held(resend)}) AS times"
     )
     return fetch(db, sql)[0][0]

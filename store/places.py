@@ -1,5 +1,6 @@
 """Where things lie: every relative path is seen from the project's root, never from the working directory."""
 
+import os
 from pathlib import Path
 
 from store.errors import StoreError
@@ -20,3 +21,12 @@ def shown(path: str | Path) -> str:
     """The path as people read it: relative to the project's root where it lies inside."""
     path = Path(path)
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def sync_folder(folder: Path) -> None:
+    """Returns when the folder's entries are on the disk: a new or renamed file is there after a power cut, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

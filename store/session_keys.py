@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 SESSION_KEY = re.compile(r"k[0-9a-z][a-z2-7]{48}", re.ASCII | re.IGNORECASE)
 """What a session_key looks like anywhere in a text; redaction uses the same expression."""
 
+KEY_CHARS = 50
 KEY_IDS = "123456789abcdefghijklmnopqrstuvwxyz"
 SECRET_BYTES, PUBLIC_BYTES, TAG_BYTES, PUBLIC_CHARS = 32, 10, 20, 16
 RING_FILE_BYTES = 65_536
@@ -104,7 +105,7 @@ def rotate(db: Database, source: str, *, now: datetime) -> KeyRing:
         ring = _read(source).with_new_key()
         with _explained(path):
             os.replace(_written_aside(path, ring), path)
-            _sync_folder(path.parent)
+            places.sync_folder(path.parent)
         _record(db, ring, [ring.current], now)
     return ring
 
@@ -269,7 +270,7 @@ def _create(db: Database, source: str) -> KeyRing:
         try:
             # Unlike a rename, a link never replaces a ring that appeared meanwhile.
             os.link(aside, path)
-            _sync_folder(path.parent)
+            places.sync_folder(path.parent)
         except FileExistsError:
             return _read(source)
         finally:
@@ -288,14 +289,6 @@ def _written_aside(path: Path, ring: KeyRing) -> Path:
         aside.unlink(missing_ok=True)
         raise
     return aside
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import secrets
 import shutil
 from datetime import UTC, datetime, timedelta
 
+import booking_desk
 import psycopg
 import pytest
 
@@ -51,6 +52,8 @@ def _postgresql_url():
         need(False, f"no PostgreSQL server at 127.0.0.1:5432 (set TEST_POSTGRESQL_URL): {str(error).splitlines()[0]}")
     name = f"interview_ops_test_{os.getpid()}_{secrets.token_hex(3)}"
     server.execute(f"CREATE DATABASE {name}")
+    # Tests end programs, never the server, so its commits need not wait for the disk.
+    server.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     yield POSTGRESQL_SERVER.rsplit("/", 1)[0] + "/" + name
     server.execute(f"DROP DATABASE {name} WITH (FORCE)")
     server.close()
@@ -61,7 +64,10 @@ def _emptied(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         names = [row[0] for row in connection.execute(tables) if row[0] not in ("schema_migration", "meta")]
         if names:
-            connection.execute(f"TRUNCATE {', '.join(names)} RESTART IDENTITY")
+            # Without triggers and references; on small tables this is ten times faster than TRUNCATE.
+            connection.execute("SET session_replication_role = replica")
+            connection.execute(";".join(f"DELETE FROM {name}" for name in names))
+            connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
     return url
 
 
@@ -109,3 +115,25 @@ def now():
 @pytest.fixture
 def tomorrow(now):
     return now + timedelta(days=1)
+
+
+@pytest.fixture
+def request_of(tomorrow):
+    """Makes booking requests: tomorrow for an hour unless told otherwise; `email` decides who it is."""
+
+    def request_of(starts_at=tomorrow, **changes):
+        return booking_desk.request(starts_at, **changes)
+
+    return request_of
+
+
+@pytest.fixture
+def desk(db, settings, ring, now):
+    """Where interviews are booked, moved and cancelled, and the record is looked at."""
+    return booking_desk.Desk(db, settings, ring, now)
+
+
+@pytest.fixture
+def booked(desk, request_of):
+    """An interview booked for tomorrow, its invitation still unsent."""
+    return desk.book(request_of())

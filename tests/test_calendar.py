@@ -1,11 +1,12 @@
 """The calendar part, read back by the icalendar library."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email import message_from_bytes, policy
 from urllib.parse import unquote
 
 import pytest
+from facts_of_mails import INVITED, START
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -14,30 +15,11 @@ from icalendar import Calendar
 from mailer.calendar import attendee_line, event, mailto, summary
 from mailer.messages import compose
 from mailer.parts import newlines
-from store.facts import CANCELLED, INVITATION, RESCHEDULED, Facts, HandOver
+from store.facts import CANCELLED, RESCHEDULED, HandOver
 
-START = datetime(2026, 11, 30, 7, 20, tzinfo=UTC)
 STAMP = START - timedelta(days=3)
 TOKEN = "0123456789abcdef0123"
 LINK = "https://interviews.example.com/?session_key=k1" + "abcdefgh234567qz" * 3
-INVITED = Facts(
-    kind=INVITATION,
-    candidate_name="Asha Rao",
-    recipient="asha@example.org",
-    job_title="Data Engineer",
-    company_name="Example Labs",
-    starts_at=START,
-    ends_at=START + timedelta(minutes=45),
-    timezone="Asia/Kolkata",
-    candidate_timezone="",
-    opens_before=15,
-    closes_after=15,
-    booking_notes="",
-    reference="",
-    round=1,
-    calendar_uid="interview-17@interviews.example.com",
-    sequence=0,
-)
 MOVED = replace(
     INVITED,
     kind=RESCHEDULED,
@@ -137,10 +119,7 @@ def test_alarm_rings_when_the_link_opens(minutes):
 
 def test_round_is_in_the_summary_from_the_second_on():
     assert mailed(INVITED)[1]["SUMMARY"] == "Interview: Data Engineer at Example Labs"
-    assert (
-        mailed(replace(INVITED, round=2))[1]["SUMMARY"]
-        == "Interview: Data Engineer at Example Labs (round 2)"
-    )
+    assert mailed(replace(INVITED, round=2))[1]["SUMMARY"] == "Interview: Data Engineer at Example Labs (round 2)"
 
 
 @pytest.mark.parametrize(
