@@ -6,16 +6,17 @@ end, one a line, in the order of its answers.
 """
 
 import argparse
-import asyncio
-import os
 import re
 import signal
 import socket
+import sys
+import threading
 from pathlib import Path
 
 COMMAND_LIMIT = 2048
 MESSAGE_LIMIT = 10 * 1024 * 1024
 HEADER_LIMIT = 65_536
+CHUNK = 262_144
 _GREETING = b"220 sink.localhost ESMTP\r\n"
 _EXTENSIONS = (b"PIPELINING", b"SIZE %d" % MESSAGE_LIMIT, b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES")
 _EHLO = b"250-sink.localhost\r\n" + b"\r\n".join(b"250-" + name for name in _EXTENSIONS[:-1])
@@ -34,11 +35,11 @@ class Tally:
     """What the sink has taken, over all its connections."""
 
     def __init__(self, wants_ids: bool):
-        self.count = 0
+        self.count, self.lock = 0, threading.Lock()
         self.message_ids: list[bytes] | None = [] if wants_ids else None
 
 
-class Sink(asyncio.Protocol):
+class Line:
     """One connection: the state machine of RFC 5321, with pipelined commands answered in their order."""
 
     def __init__(self, tally: Tally):
@@ -49,18 +50,23 @@ class Sink(asyncio.Protocol):
         self._greeted = self._sender = self._recipients = False
         self._size = 0
         self._header = b""
+        self.ended = False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
-        transport.write(_GREETING)
+    def serve(self, connection: socket.socket) -> None:
+        """Answers until the client goes away."""
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.sendall(_GREETING)
+        while not self.ended and (data := connection.recv(CHUNK)):
+            if replies := self._answers(data):
+                connection.sendall(replies)
 
-    def data_received(self, data: bytes) -> None:
+    def _answers(self, data: bytes) -> bytes:
         self._buffer += data
         while self._message() if self._in_data else self._command():
             pass
-        if self._replies:
-            self._transport.write(b"".join(self._replies))
-            self._replies.clear()
+        replies = b"".join(self._replies)
+        self._replies.clear()
+        return replies
 
     def _command(self) -> bool:
         """Obeys the next command in the buffer; False if there is no whole one."""
@@ -137,42 +143,56 @@ class Sink(asyncio.Protocol):
     def _count(self) -> bytes:
         if self._size > MESSAGE_LIMIT:
             return _TOO_BIG
-        self._tally.count += 1
-        if self._tally.message_ids is not None:
-            header = self._header.partition(b"\r\n\r\n")[0]
-            found = _MESSAGE_ID.search(header)
-            self._tally.message_ids.append(found[1] if found else b"")
+        with self._tally.lock:
+            self._tally.count += 1
+            if self._tally.message_ids is not None:
+                header = self._header.partition(b"\r\n\r\n")[0]
+                found = _MESSAGE_ID.search(header)
+                self._tally.message_ids.append(found[1] if found else b"")
         return _OK
 
     def _forget(self) -> None:
         self._sender = self._recipients = False
 
     def _hang_up(self, reply: bytes) -> None:
-        self._transport.write(b"".join([*self._replies, reply]))
-        self._replies.clear()
+        self._replies.append(reply)
         self._buffer.clear()
-        self._transport.close()
+        self.ended = True
 
 
-async def run(tally: Tally) -> None:
-    """Serves until standard input closes or SIGTERM comes."""
-    loop = asyncio.get_running_loop()
-    ending = asyncio.Event()
+def _serve(connection: socket.socket, tally: Tally) -> None:
+    with connection:
+        try:
+            Line(tally).serve(connection)
+        except ConnectionError as error:
+            print(f"sink: a client broke off ({error.strerror})", file=sys.stderr)
+
+
+def _accept(listener: socket.socket, tally: Tally) -> None:
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=_serve, args=(connection, tally), daemon=True).start()
+
+
+def run(tally: Tally) -> None:
+    """Serves, each connection in a thread of its own, until standard input closes or SIGTERM comes."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ending.set)
-
-    def read() -> None:
-        if not os.read(0, 4096):
-            loop.remove_reader(0)
-            ending.set()
-
-    loop.add_reader(0, read)
+        signal.signal(number, _end)
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-    # Handed on to its connections; asyncio sets it only where the protocol is named, and replies waited 40 ms.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    await loop.create_server(lambda: Sink(tally), sock=listener)
-    print("READY", *listener.getsockname(), flush=True)
-    await ending.wait()
+    threading.Thread(target=_accept, args=(listener, tally), daemon=True).start()
+    try:
+        print("READY", *listener.getsockname(), flush=True)
+        sys.stdin.buffer.read()
+    except _Ended:
+        print("sink: stopped by a signal", file=sys.stderr)
+
+
+class _Ended(Exception):
+    """SIGTERM or SIGINT."""
+
+
+def _end(*_: object) -> None:
+    raise _Ended
 
 
 def main() -> None:
@@ -180,7 +200,7 @@ def main() -> None:
     parser.add_argument("--message-ids", type=Path, help="a file for the Message-IDs taken, one a line")
     options = parser.parse_args()
     tally = Tally(options.message_ids is not None)
-    asyncio.run(run(tally))
+    run(tally)
     if tally.message_ids is not None:
         options.message_ids.write_bytes(b"".join(value + b"\n" for value in tally.message_ids))
     print("COUNT", tally.count, flush=True)

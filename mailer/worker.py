@@ -2,24 +2,25 @@
 
 import logging
 import secrets
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import random
 
 from mailer import attempts
 from mailer.account import RESEND, Account
-from mailer.errors import Refused
-from mailer.letters import Letter
+from mailer.errors import Failure, MailerError, Refused
+from mailer.letters import Letter, Outcome
 from mailer.messages import compose
 from mailer.seal import seal
-from mailer.signatures import classify, retry_pause
+from mailer.signatures import classify
 from mailer.smtp import Conversation
-from mailer.verdicts import PAUSE, Verdict
+from mailer.verdicts import LATER, PAUSE, Verdict
 from store import accounts, outbox, session_keys, times
 from store.database import Database
-from store.errors import Refusal
+from store.errors import KeyRingUnusable, Refusal
 from store.facts import CANCELLED, HandOver
 from store.outbox import OutboxMail, Settlement
 from store.session_keys import KeyRing
@@ -31,12 +32,20 @@ FIRST_GROUP, LARGEST_GROUP = 8, 128
 """Mails claimed at once: a group is committed together, so it grows while the server is fast and shrinks when it is not."""
 SETTLE_SECONDS = 0.5
 RECOVER_SECONDS = 1.0
-FRUITLESS_CONVERSATIONS = 3
+FRUITLESS_GROUPS = 3
+"""A run ends after so many groups in a row of which the server answered nothing: a loop of connections helps nobody."""
+LEASE_TOO_SHORT = Verdict(
+    LATER, "the lease was over before a mail could go", "set EMAIL_LEASE well above EMAIL_DEADLINE.", 0, "lease.too_short"
+)
+_NO_SESSION_FIX = "cancel the interview and book it again."
+_RING_FIX = "start this program again, so that it reads SESSION_KEY_RING anew; if that does not help, restore the ring."
+
+Result = tuple[OutboxMail, Settlement, Verdict | None]
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did, by state; and the connection's trouble that stopped it, if any."""
+    """What a run did, by state (`later`: tried, and to be tried again); and the line's trouble that stopped it, if any."""
 
     states: Counter = field(default_factory=Counter)
     troubles: Counter = field(default_factory=Counter)
@@ -50,7 +59,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What every worker of a run works with."""
+    """What every worker of a run works with. `stop` ends it after the mails that are on the line."""
 
     db: Database
     account: Account
@@ -60,6 +69,22 @@ class Post:
     interview_id: int | None = None
     trace: bool = True
     progress: Callable[[int], None] = lambda _: None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What one group's conversation came to."""
+
+    accepted: int = 0
+    answered: int = 0
+    trouble: Failure | None = None
+    paused_by: tuple[Failure, Verdict] | None = None
+
+    def note(self, outcome: Outcome) -> None:
+        self.accepted += outcome.accepted
+        self.answered += not outcome.withheld
+        self.trouble = self.trouble or outcome.failure
 
 
 class Worker:
@@ -69,19 +94,18 @@ class Worker:
         self.post, self.tally = post, Tally()
         self.owner = secrets.token_hex(8)
         self._conversation: Conversation | None = None
-        self._group = FIRST_GROUP
-        self._fruitless = 0
+        self._group, self._fruitless = FIRST_GROUP, 0
         self._recovered_at = -RECOVER_SECONDS
+        self._lease_until = 0.0
+        self._begun: set[int] = set()
 
     def step(self) -> float | None:
         """One group of mails. Gives seconds to wait before the next step (0: go on), None if nothing is due."""
         post, account, now = self.post, self.post.account, self.post.clock()
         self._recover(now)
-        if accounts.paused(post.db, account.fingerprint) or self._fruitless >= FRUITLESS_CONVERSATIONS:
+        if accounts.paused(post.db, account.fingerprint):
             return None
-        wanted, wait = accounts.permits(
-            post.db, account.fingerprint, per_minute=account.rate, wanted=self._group, now=now
-        )
+        wanted, wait = self._permitted(now)
         if not wanted:
             return wait
         mails = outbox.claim(
@@ -92,23 +116,36 @@ class Worker:
         self._deliver(mails, now)
         return None if self.tally.line_trouble else 0.0
 
-    def _recover(self, now: float) -> None:
-        # Leases last for minutes: looking for expired ones before every group would only cost.
-        if not 0 <= now - self._recovered_at < RECOVER_SECONDS:
-            account = self.post.account
-            outbox.recover(self.post.db, now=now, hold=account.hold, resend=account.on_unknown == RESEND)
-            self._recovered_at = now
-
     def close(self) -> None:
         if self._conversation is not None:
             self._conversation.close()
             self._conversation = None
+
+    def _recover(self, now: float) -> None:
+        # Leases last for minutes: looking for expired ones before every group would only cost.
+        if not 0 <= now - self._recovered_at < RECOVER_SECONDS:
+            account = self.post.account
+            found = outbox.recover(self.post.db, now=now, hold=account.hold, resend=account.on_unknown == RESEND)
+            self.tally.states["unknown"] += found["unknown"]
+            self._recovered_at = now
+
+    def _permitted(self, now: float) -> tuple[int, float | None]:
+        """How many mails to claim; if none, the seconds until a permit, or None if no mail is due."""
+        post, account = self.post, self.post.account
+        if not account.rate:
+            return self._group, None
+        # A permit taken for no mail would hold up the next one.
+        wanted = outbox.due(post.db, now=now, limit=self._group, interview_id=post.interview_id)
+        if not wanted:
+            return 0, None
+        return accounts.permits(post.db, account.fingerprint, per_minute=account.rate, wanted=wanted, now=now)
 
     def _deliver(self, mails: list[OutboxMail], now: float) -> None:
         if self.post.trace:
             for mail in mails:
                 attempts.log_start(mail, self.post.account)
         open_mails = {mail.id: mail for mail in mails}
+        self._begun.clear()
         try:
             if self._connect(mails):
                 began = time.monotonic()
@@ -116,8 +153,15 @@ class Worker:
                 self._resize(time.monotonic() - began)
             open_mails.clear()
         finally:
-            # Whatever stopped this worker, mails that it surely did not send are free at once.
-            self._settle([(mail, attempts.released(mail, now), None) for mail in open_mails.values()], quiet=True)
+            self._let_go(open_mails.values())
+
+    def _let_go(self, mails: Iterable[OutboxMail]) -> None:
+        """Whatever stopped this worker: a mail that was on the line is unknown, the others are free at once."""
+        now, account, begun = self.post.clock(), self.post.account, self._begun
+        self._settle([
+            (mail, attempts.interrupted(mail, account, now) if mail.id in begun else attempts.released(mail, now), None)
+            for mail in mails
+        ])  # fmt: skip
 
     def _connect(self, mails: Sequence[OutboxMail]) -> bool:
         if self._conversation is not None and self._conversation.alive:
@@ -125,115 +169,126 @@ class Worker:
         try:
             self._conversation = Conversation(self.post.account).open()
         except Refused as refused:
-            self._no_connection(mails, refused)
+            self._no_connection(mails, refused.failure)
             return False
         return True
 
-    def _no_connection(self, mails: Sequence[OutboxMail], refused: Refused) -> None:
-        now, verdict = self.post.clock(), classify(refused.failure)
+    def _no_connection(self, mails: Sequence[OutboxMail], failure: Failure) -> None:
+        now, verdict = self.post.clock(), classify(failure)
         self.tally.line_trouble = verdict
-        self.tally.troubles[verdict.signature_id] += 1
         if verdict.decision == PAUSE:
-            self._pause(verdict, str(refused.failure), now)
-            due_at = now
-        else:
-            due_at = now + retry_pause(1, verdict, random)
-        text = str(refused.failure)
-        results = [
-            (mail, Settlement(mail.id, "queued", due_at, mail.attempts, mail.handed_over_at, verdict.signature_id, text,
-                              verdict.fix), verdict)
-            for mail in mails
-        ]  # fmt: skip
-        self._settle(results)
+            self._pause(verdict, failure, now)
+        # Due at once: the line is in trouble, not these mails, and another worker may have a better one.
+        self._settle([(mail, attempts.unsent(mail, failure, verdict, now), verdict) for mail in mails])
 
-    def _pause(self, verdict: Verdict, reason: str, now: float) -> None:
+    def _pause(self, verdict: Verdict, reason: Failure, now: float) -> None:
         accounts.pause(
-            self.post.db,
-            self.post.account.fingerprint,
-            signature=verdict.signature_id,
-            reason=reason,
-            fix=verdict.fix,
-            now=now,
-        )
+            self.post.db, self.post.account.fingerprint, signature=verdict.signature_id, reason=str(reason),
+            fix=verdict.fix, now=now,
+        )  # fmt: skip
 
     def _send(self, waiting: dict[int, OutboxMail], now: float) -> None:
         post, account = self.post, self.post.account
         record = HandOver(times.from_epoch(now), account.from_address, account.from_name, post.settings.backend_url)
-        letters = self._compose(waiting, record, now)
+        letters = self._compose(waiting, record)
         moment = post.clock()
-        lease_until = moment + account.lease
+        self._lease_until = moment + account.lease
         allowed = outbox.hand_over(
-            post.db,
-            [letter.id for letter in letters],
-            owner=self.owner,
-            record=record,
-            now=moment,
-            lease_until=lease_until,
-        )
+            post.db, [letter.id for letter in letters], owner=self.owner, record=record, now=moment,
+            lease_until=self._lease_until,
+        )  # fmt: skip
         for letter in letters:
             if letter.id not in allowed:
                 mail = waiting.pop(letter.id)
-                log.info("EMAIL: not sent, a newer mail took its place (interview %s)", mail.interview_id)
+                log.info("EMAIL: Not sent, a newer mail or another worker took over (interview %s)", mail.interview_id)
                 self.tally.states["superseded"] += 1
-        self._converse([letter for letter in letters if letter.id in allowed], waiting, lease_until)
+        self._converse([letter for letter in letters if letter.id in allowed], waiting)
 
-    def _compose(self, waiting: dict[int, OutboxMail], record: HandOver, now: float) -> list[Letter]:
+    def _compose(self, waiting: dict[int, OutboxMail], record: HandOver) -> list[Letter]:
         letters, failed = [], []
         for mail in list(waiting.values()):
             try:
                 letters.append(self._letter(mail, mail.hand_over or record))
-            except (Refusal, ValueError) as error:
-                failed.append((waiting.pop(mail.id), attempts.not_composed(mail, error, now), None))
+            except KeyRingUnusable:
+                raise  # wrong for every mail, and no mail's fault
+            except (Refusal, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+                failed.append((waiting.pop(mail.id), attempts.not_composed(mail, error, self.post.clock()), None))
         self._settle(failed)
         return letters
 
     def _letter(self, mail: OutboxMail, record: HandOver) -> Letter:
         facts = mail.facts
-        link = session_keys.link(
-            record.backend_url, session_keys.session_key(mail.public, mail.key_id, mail.generation, self.post.ring)
-        )
+        link = session_keys.link(record.backend_url, self._key(mail))
         data = compose(facts, record, message_id=mail.message_id, token=mail.token, link=link)
         said_link = None if facts.kind == CANCELLED else link
         seal(data, recipient=mail.recipient, sender=record.from_address, link=said_link)
         return Letter(mail.id, record.from_address, mail.recipient, data, self._may_go)
 
-    def _may_go(self) -> bool:
-        return self._lease_until - self.post.clock() > self.post.account.deadline
+    def _key(self, mail: OutboxMail) -> str:
+        if mail.public is None:
+            raise MailerError("The interview has no session, so there is no link to mail.", _NO_SESSION_FIX)
+        if mail.key_id not in self.post.ring:
+            raise KeyRingUnusable(f"The key ring in use lacks the key {mail.key_id!r} of a booking.", _RING_FIX)
+        return session_keys.session_key(mail.public, mail.key_id, mail.generation, self.post.ring)
 
-    def _converse(self, letters: list[Letter], waiting: dict[int, OutboxMail], lease_until: float) -> None:
-        self._lease_until = lease_until
-        results, accepted, last = [], 0, time.monotonic()
-        for outcome in self._conversation.send(letters):
-            now = self.post.clock()
-            mail = waiting.pop(outcome.letter_id)
+    def _may_go(self) -> bool:
+        in_time = self._lease_until - self.post.clock() > self.post.account.deadline
+        return in_time and not self.post.stop.is_set()
+
+    def _converse(self, letters: list[Letter], waiting: dict[int, OutboxMail]) -> None:
+        results, talk, last = [], _Talk(), time.monotonic()
+        for outcome in self._conversation.send(self._beginning(letters)):
+            now, mail = self.post.clock(), waiting.pop(outcome.letter_id)
             result, verdict = attempts.settled(
-                mail, outcome, self.post.account, now=now, at_once=accepted > 0, random=random
+                mail, outcome, self.post.account, now=now, at_once=talk.accepted > 0, random=random
             )
-            accepted += outcome.accepted
+            talk.note(outcome)
             results.append((mail, result, verdict))
             if verdict is not None and verdict.decision == PAUSE:
-                self._pause(verdict, str(outcome.failure), now)
+                talk.paused_by = outcome.failure, verdict
                 break
             if time.monotonic() - last > SETTLE_SECONDS:
                 self._settle(results)
                 results, last = [], time.monotonic()
         self._settle(results)
-        self._fruitless = 0 if accepted or self._conversation.alive else self._fruitless + 1
-        if waiting:
-            # The account was paused: the rest was handed over in the record only, and goes back.
-            self.close()
-            self._settle([(mail, attempts.released(mail, self.post.clock()), None) for mail in waiting.values()])
-            waiting.clear()
+        if talk.paused_by is not None:
+            self._hold_back(waiting, *talk.paused_by)
+        self._count(talk, len(letters))
 
-    def _settle(self, results: list[tuple[OutboxMail, Settlement, Verdict | None]], quiet: bool = False) -> None:
+    def _beginning(self, letters: list[Letter]) -> Iterator[Letter]:
+        for letter in letters:
+            self._begun.add(letter.id)
+            yield letter
+
+    def _hold_back(self, waiting: dict[int, OutboxMail], reason: Failure, verdict: Verdict) -> None:
+        """Pauses the account; the rest of the group was handed over in the record only, and goes back."""
+        self.close()
+        self._begun.clear()
+        now = self.post.clock()
+        self._pause(verdict, reason, now)
+        self._settle([(mail, attempts.released(mail, now), None) for mail in waiting.values()])
+        for mail in waiting.values() if self.post.trace else ():
+            attempts.log_held_back(mail, reason, verdict)
+        waiting.clear()
+
+    def _count(self, talk: _Talk, letters: int) -> None:
+        if not letters or talk.accepted or talk.paused_by or (talk.answered and self._conversation.alive):
+            self._fruitless = 0
+            return
+        self._fruitless += 1
+        if self._fruitless >= FRUITLESS_GROUPS and not self.post.stop.is_set():
+            self.tally.line_trouble = classify(talk.trouble) if talk.trouble else LEASE_TOO_SHORT
+
+    def _settle(self, results: list[Result]) -> None:
         if not results:
             return
         outbox.settle(self.post.db, [result for _, result, _ in results], owner=self.owner, now=self.post.clock())
         for mail, result, verdict in results:
-            if verdict is not None or result.signature:
+            if result.signature:
                 self.tally.troubles[result.signature] += 1
-            self.tally.states["later" if result.state == "queued" else result.state] += 1
-            if (self.post.trace or result.state != "sent") and not quiet:
+            if result.signature or result.state != "queued":
+                self.tally.states["later" if result.state == "queued" else result.state] += 1
+            if self.post.trace or result.state != "sent":
                 attempts.log_result(mail, result, verdict)
         self.post.progress(sum(1 for _, result, _ in results if result.state != "queued"))
 

@@ -1,7 +1,7 @@
 """Many rows at once, the fastest way each engine has: executemany on SQLite, COPY on PostgreSQL. Knows no table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from store.database import Database, execute_many, explained, fetch, is_sqlite
 
@@ -33,3 +33,17 @@ def insert(db: Database, table: str, columns: Sequence[str], rows: Sequence[Sequ
 def values(db: Database, items: Sequence) -> object:
     """The one parameter that `database.among` takes: a JSON array on SQLite, an array on PostgreSQL."""
     return json.dumps(list(items)) if is_sqlite(db) else list(items)
+
+
+def relation(db: Database, columns: Mapping[str, str], rows: Sequence[Sequence]) -> tuple[str, list[object]]:
+    """SQL for a relation of these rows, and its parameters; `columns` are names and PostgreSQL types in the rows' order.
+
+    For one `UPDATE ... FROM` over many rows. The rows are not empty.
+    """
+    if is_sqlite(db):
+        cells = ", ".join(f"json_extract(value, '$[{place}]') AS {name}" for place, name in enumerate(columns))
+        return f"(SELECT {cells} FROM json_each(?))", [json.dumps(rows)]
+    arrays = ", ".join(f"?::{kind}[]" for kind in columns.values())
+    return f"(SELECT * FROM unnest({arrays}) AS cells ({', '.join(columns)}))", [
+        list(column) for column in zip(*rows, strict=True)
+    ]

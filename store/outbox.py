@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store import bulk, events
-from store.database import Database, among, changing, execute, execute_many, fetch, is_sqlite
+from store.database import Database, among, changing, execute, fetch, is_sqlite
 from store.facts import Facts, HandOver
 
 log = logging.getLogger(__name__)
@@ -138,6 +138,10 @@ _NEWER = (
 )
 
 
+_SETTLED = {"id": "bigint", "state": "text", "due_at": "double precision", "attempts": "integer",
+            "handed_over_at": "double precision", "signature": "text", "reply": "text", "fix": "text"}  # fmt: skip
+
+
 def settle(db: Database, settlements: Sequence[Settlement], *, owner: str, now: float) -> None:
     """Commits what became of attempts. A mail that is to be tried again but has a newer one after it is superseded.
 
@@ -146,17 +150,24 @@ def settle(db: Database, settlements: Sequence[Settlement], *, owner: str, now: 
     if not settlements:
         return
     rows = [
-        (s.state, s.due_at, now, s.attempts, s.handed_over_at, s.handed_over_at is not None, s.signature, s.reply, s.fix,
-         s.id, owner)
+        (s.id, s.state, s.due_at, s.attempts, s.handed_over_at, s.signature, s.reply, s.fix)
         for s in sorted(settlements, key=lambda settlement: settlement.id)
-    ]  # fmt: skip
+    ]
+    relation, parameters = bulk.relation(db, _SETTLED, rows)
     with changing(db):
-        execute_many(
+        if not is_sqlite(db):
+            # In id order, as bookings lock them: an update of many rows takes them in any order.
+            ids = [row[0] for row in rows]
+            execute(db, f"SELECT 1 FROM notification WHERE {among(db, 'id')} ORDER BY id FOR UPDATE", (ids,))
+        execute(
             db,
-            "UPDATE notification SET state = ?, due_at = ?, settled_at = ?, attempts = ?, handed_over_at = ?,"
-            " hand_over = CASE WHEN ? THEN hand_over END, signature = ?, reply = ?, fix = ?, owner = NULL, lease_until = NULL"
-            " WHERE id = ? AND owner = ? AND state IN ('claimed', 'handed_over', 'unknown')",
-            rows,
+            "UPDATE notification SET state = s.state, due_at = s.due_at, settled_at = ?, attempts = s.attempts,"
+            " handed_over_at = s.handed_over_at,"
+            " hand_over = CASE WHEN s.handed_over_at IS NOT NULL THEN hand_over END,"
+            " signature = s.signature, reply = s.reply, fix = s.fix, owner = NULL, lease_until = NULL"
+            f" FROM {relation} AS s"
+            " WHERE notification.id = s.id AND owner = ? AND notification.state IN ('claimed', 'handed_over', 'unknown')",
+            (now, *parameters, owner),
         )
         again = [s.id for s in settlements if s.state != "sent"]
         if again:

@@ -143,6 +143,7 @@ def test_a_mail_is_handed_over_once_a_claim(desk, queued):
 
 
 def test_the_first_hand_over_fixes_date_and_sender_for_good(desk, queued):
+    queued(1)
     desk.hand_over(desk.claim())
     first = desk.rows("SELECT hand_over FROM notification")[0][0]
     desk.now += HOUR

@@ -1,0 +1,86 @@
+"""Settings: where they come from, every problem at once, and no secret in sight."""
+
+import pytest
+
+from store.errors import SettingsError
+from store.settings import Settings
+
+
+def load(monkeypatch, **variables):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return Settings.load()
+
+
+def findings(monkeypatch, **variables):
+    with pytest.raises(SettingsError) as caught:
+        load(monkeypatch, **variables)
+    assert all(finding.fix for finding in caught.value.findings)
+    return {finding.id: finding.line() for finding in caught.value.findings}
+
+
+def test_without_anything_set_the_defaults_hold():
+    settings = Settings.load()
+    assert settings.database_url.get_secret_value() == "sqlite:///var/interviews.db"
+    assert (settings.interview_timezone, settings.interview_opens_before, settings.interview_closes_after) == (
+        "Asia/Kolkata", 15, 15,
+    )  # fmt: skip
+
+
+def test_the_environment_wins_over_the_env_file(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("INTERVIEW_OPENS_BEFORE=5\nINTERVIEW_CLOSES_AFTER=7\nUNKNOWN_THING=1\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    settings = load(monkeypatch, INTERVIEW_OPENS_BEFORE="6")
+    assert (settings.interview_opens_before, settings.interview_closes_after) == (6, 7)
+
+
+def test_every_wrong_setting_is_found_at_once_with_its_fix(monkeypatch):
+    found = findings(
+        monkeypatch, INTERVIEW_TIMEZONE="India", BACKEND_URL="interviews.example.com", INTERVIEW_OPENS_BEFORE="-1",
+        PORTAL_PORT="http",
+    )  # fmt: skip
+    assert sorted(found) == [
+        "settings.backend_url", "settings.interview_opens_before", "settings.interview_timezone", "settings.portal_port",
+    ]  # fmt: skip
+    assert "correct BACKEND_URL in .env or the environment." in found["settings.backend_url"]
+
+
+@pytest.mark.parametrize("url", [
+    "", "example.com", "ftp://example.com", "https://", "https://example.com/app", "https://example.com/?a=1",
+    "https://user:pw@example.com", "https://münchen.example", "https://example.com:99999", "https://example.com#x",
+    "https://example.com:0", "https://[bad",
+])  # fmt: skip
+def test_a_link_address_must_be_scheme_and_host(monkeypatch, url):
+    assert list(findings(monkeypatch, BACKEND_URL=url)) == ["settings.backend_url"]
+
+
+@pytest.mark.parametrize(("url", "is_local"), [
+    ("http://localhost:8000", True), ("http://127.0.0.9", True), ("http://[::1]:8000", True), ("http://0.0.0.0", True),
+    ("http://portal.localhost", True), ("https://interviews.example.com", False), ("https://localhost.example.com", False),
+])  # fmt: skip
+def test_a_link_that_opens_on_this_machine_only_is_known(monkeypatch, url, is_local):
+    assert load(monkeypatch, BACKEND_URL=url).links_are_local is is_local
+
+
+def test_the_links_host_has_no_port_and_the_address_no_slash(monkeypatch):
+    settings = load(monkeypatch, BACKEND_URL="https://Interviews.example.com:8443/")
+    assert settings.backend_host == "interviews.example.com"
+    assert settings.backend_url == "https://Interviews.example.com:8443"
+
+
+def test_further_hosts_are_listed_with_commas(monkeypatch):
+    assert load(monkeypatch, PORTAL_HOSTS=" a.example.com, B.example.com ,").portal_hosts == ("a.example.com", "b.example.com")
+
+
+def test_no_secret_is_in_the_representation_or_in_a_finding(monkeypatch):
+    secret = "hunter2hunter2"
+    settings = load(monkeypatch, DATABASE_URL=f"postgresql://u:{secret}@h/d", SESSION_KEY_RING=secret)
+    assert secret not in repr(settings) + str(settings)
+    found = findings(monkeypatch, BACKEND_URL=f"https://u:{secret}@example.com", PORTAL_PORT=secret)
+    assert secret not in str(found)
+
+
+def test_an_env_file_that_is_no_text_is_one_clear_finding(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_bytes(b"BACKEND_URL=\xff\xfe\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    assert list(findings(monkeypatch)) == ["settings.env_file"]
