@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from smtplib import SMTP
+from statistics import median
 
 from booking import NOW, write_file
 from engines import available, fresh
@@ -27,7 +28,8 @@ from store.database import Database, fetch
 from store.facts import Facts, HandOver
 from store.settings import Settings
 
-MAILS, PEER_MAILS, GOAL = 5_000, 500, 10.0
+MAILS, PEER_MAILS, ROUNDS, GOAL = 5_000, 300, 5, 10.0
+Record = tuple[Database, Settings, session_keys.KeyRing]
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def sink() -> Iterator[int]:
         process.communicate()
 
 
-def booked(url: str, folder: str) -> tuple[Database, Settings, session_keys.KeyRing]:
+def booked(url: str, folder: str) -> Record:
     """A record with MAILS queued mails."""
     path = Path(folder) / "candidates.csv"
     write_file(path, MAILS)
@@ -53,10 +55,10 @@ def booked(url: str, folder: str) -> tuple[Database, Settings, session_keys.KeyR
     return db, settings, ring
 
 
-def ours(url: str, folder: str, port: int) -> float:
+def ours(record: Record, port: int) -> float:
     """Mails a second."""
-    db, settings, ring = booked(url, folder)
-    account = Account(SMTP_BACKEND, "127.0.0.1", port, PLAIN, "interviews@example.com", connections=2)
+    db, settings, ring = record
+    account = Account(SMTP_BACKEND, "127.0.0.1", port, PLAIN, "interviews@example.com")
     started = time.perf_counter()
     report = deliver(db, account=account, settings=settings, ring=ring, trace=False)
     seconds = time.perf_counter() - started
@@ -65,21 +67,21 @@ def ours(url: str, folder: str, port: int) -> float:
     return MAILS / seconds
 
 
-def peer(url: str, folder: str, port: int) -> float:
+def peer(record: Record, port: int) -> float:
     """Mails a second, of the same mails from the same record."""
-    db, settings, ring = booked(url, folder)
+    db, settings, ring = record
     sql = (
         "SELECT n.facts, n.message_id, s.public, s.key_id, s.generation FROM notification n"
         f" JOIN interview_session s ON s.interview_id = n.interview_id ORDER BY n.id LIMIT {PEER_MAILS}"
     )
-    record = HandOver(datetime.now(UTC), "interviews@example.com", "", settings.backend_url)
+    hand_over = HandOver(datetime.now(UTC), "interviews@example.com", "", settings.backend_url)
     started = time.perf_counter()
     for facts_json, message_id, public, key_id, generation in fetch(db, sql):
         key = session_keys.session_key(public, key_id, generation, ring)
-        said = contents(Facts.from_json(facts_json), record, session_keys.link(settings.backend_url, key))
+        said = contents(Facts.from_json(facts_json), hand_over, session_keys.link(settings.backend_url, key))
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = (
-            record.from_address,
+            hand_over.from_address,
             Facts.from_json(facts_json).recipient,
             said.subject,
         )
@@ -92,15 +94,22 @@ def peer(url: str, folder: str, port: int) -> float:
     return PEER_MAILS / (time.perf_counter() - started)
 
 
+def rounds(engine: str) -> list[tuple[float, float]]:
+    """Ours and the peer's rate in each round, one right after the other, so that both meet the same noise."""
+    with tempfile.TemporaryDirectory() as folder, fresh(engine, ROUNDS) as urls, sink() as port:
+        return [(ours(record, port), peer(record, port)) for record in (booked(url, folder) for url in urls)]
+
+
 def main() -> int:
-    """Prints the table; exit code 1 if the goal is missed."""
+    """Prints the table of medians; exit code 1 if the goal is missed."""
     missed = False
     print(f"{'engine':<12}{'delivered/s':>12}{'peer/s':>8}{'ratio':>7}")
     for engine in available():
-        with tempfile.TemporaryDirectory() as folder, fresh(engine, 2) as (first, second), sink() as port:
-            theirs, mine = peer(second, folder, port), ours(first, folder, port)
-        missed |= mine / theirs < GOAL
-        print(f"{engine:<12}{mine:>12.0f}{theirs:>8.0f}{mine / theirs:>7.1f}")
+        measured = rounds(engine)
+        mine, theirs = (median(column) for column in zip(*measured, strict=True))
+        ratio = median(own / other for own, other in measured)
+        missed |= ratio < GOAL
+        print(f"{engine:<12}{mine:>12.0f}{theirs:>8.0f}{ratio:>7.1f}")
     print(f"Goal: ratio at least {GOAL}: {'missed' if missed else 'met'}.")
     return int(missed)
 

@@ -44,9 +44,15 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     commands.add_parser("check", help="say what is wrong with the mail settings").set_defaults(run=_check)
     commands.add_parser("resume", help="lift the pause of mail accounts").set_defaults(run=_resume)
     again = commands.add_parser("resend", help="queue a failed or unknown mail again")
-    again.add_argument("id", type=int, help="the notification's id")
+    again.add_argument("id", type=_id, help="the mail's id, as its log line and its table say")
     again.set_defaults(run=_resend)
     return parser.parse_args(arguments)
+
+
+def _id(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) < 2**63):
+        raise argparse.ArgumentTypeError("a mail's id is a whole number above 0")
+    return int(text)
 
 
 def _checked(shared: settings.Settings) -> Checked:

@@ -15,6 +15,9 @@ from store.outbox import OutboxMail, Settlement, unknown_fix
 
 log = logging.getLogger(__name__)
 
+CLOSING = 421
+"""The server's word for a connection that it ends (RFC 5321 section 3.8)."""
+
 
 def settled(
     mail: OutboxMail, outcome: Outcome, account: Account, *, now: float, at_once: bool, random: Callable[[], float]
@@ -36,7 +39,8 @@ def settled(
         return Settlement(mail.id, "queued", now, tries, mail.handed_over_at, **said), verdict
     if verdict.decision == NEVER or given_up(tries, now - mail.created_at):
         return Settlement(mail.id, "failed", now, tries, mail.handed_over_at, **said), verdict
-    pause = 0.0 if at_once and not verdict.pause_seconds else retry_pause(tries, verdict, random)
+    line_broke = outcome.failure.kind != "reply" or outcome.failure.code == CLOSING
+    pause = 0.0 if at_once and line_broke and not verdict.pause_seconds else retry_pause(tries, verdict, random)
     return Settlement(mail.id, "queued", now + pause, tries, mail.handed_over_at, **said), verdict
 
 
@@ -66,6 +70,11 @@ def was_never_tried(outcome: Outcome) -> bool:
 def released(mail: OutboxMail, due_at: float) -> Settlement:
     """Back into the queue, as if it had not been claimed."""
     return Settlement(mail.id, "queued", due_at, mail.attempts, mail.handed_over_at)
+
+
+def unsent(mail: OutboxMail, failure: Failure, verdict: Verdict, now: float) -> Settlement:
+    """Back into the queue with the reason why no connection was had; the mail itself was not tried."""
+    return replace(released(mail, now), signature=verdict.signature_id, reply=str(failure), fix=verdict.fix)
 
 
 def interrupted(mail: OutboxMail, account: Account, now: float) -> Settlement:

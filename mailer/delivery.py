@@ -2,33 +2,36 @@
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from random import random
 
 from mailer import sandbox
-from mailer.account import SANDBOX, Account
+from mailer.account import RESEND, SANDBOX, Account
 from mailer.worker import LARGEST_GROUP, Post, Tally, Worker
 from store import accounts, outbox, times
 from store.accounts import Pause
-from store.database import Database, fetch
+from store.database import Database
 from store.session_keys import KeyRing
 from store.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAP = 5.0
-"""Seconds between looks into the outbox while following it."""
+LONGEST_NAP, LONGEST_TROUBLED_NAP = 2.0, 900.0
+"""Seconds between looks into the outbox while following it; and while the mail server is in trouble."""
+NAMED = 20
+"""So many interviews are named in the line that says which mails wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
     """What a run did: mails by what became of them, failures by signature, and the account's pause if it stands.
 
-    `waiting` is how many mails are still in the outbox (queued, claimed or handed over) of those the run was for.
+    `waiting` is how many mails are still on their way of those the run was for: queued, claimed, handed over, or
+    unknown and to be sent again after the hold. `line_fix` is what to do about a line that left some waiting.
     """
 
     states: Counter = field(default_factory=Counter)
@@ -73,70 +76,86 @@ def deliver(
 
     Mails that are to be tried again later stay queued for a later run. Raises StoreError if the record cannot be used.
     """
-    stop = stop or threading.Event()
     with reachable(account) as account:
-        post = Post(db, account, settings, ring, lambda: times.epoch(clock()), interview_id, trace, progress)
-        tally = _run_workers(post, _connections(post), stop)
-    return _report(post, tally)
+        post = Post(
+            db, account, settings, ring, lambda: times.epoch(clock()), interview_id, trace, progress,
+            stop or threading.Event(),
+        )  # fmt: skip
+        return _report(post, _run_workers(post, _connections(post)))
 
 
 def _connections(post: Post) -> int:
-    due = fetch(post.db, "SELECT count(*) FROM (SELECT 1 FROM notification WHERE state = 'queued' LIMIT 5000) AS due")[
-        0
-    ][0]
-    needed = 1 if post.interview_id is not None else max(1, due // LARGEST_GROUP)
-    return min(post.account.connections, needed)
+    if post.interview_id is not None:
+        return 1
+    most = post.account.connections * LARGEST_GROUP
+    due = outbox.due(post.db, now=post.clock(), limit=most)
+    return max(1, due // LARGEST_GROUP)
 
 
-def _run_workers(post: Post, count: int, stop: threading.Event) -> Tally:
+def _run_workers(post: Post, count: int) -> Tally:
     workers = [Worker(post) for _ in range(count)]
-    errors: list[BaseException] = []
-    threads = [threading.Thread(target=_work, args=(worker, stop, errors), daemon=True) for worker in workers[1:]]
+    errors: list[Exception] = []
+    threads = [threading.Thread(target=_work_in_thread, args=(worker, errors), daemon=True) for worker in workers[1:]]
     for thread in threads:
         thread.start()
     try:
-        _work(workers[0], stop, errors, in_thread=False)
+        _work(workers[0])
     except BaseException:
-        stop.set()
+        post.stop.set()
         raise
     finally:
         for thread in threads:
             thread.join()
     if errors:
         raise errors[0]
+    able = [worker for worker in workers if not worker.tally.line_trouble]
+    if 0 < len(able) < count:
+        # A worker that had no line gave its mails back, perhaps after the others had looked for the last time.
+        _work(able[0])
     tally = Tally()
     for worker in workers:
         tally.add(worker.tally)
     return tally
 
 
-def _work(worker: Worker, stop: threading.Event, errors: list[BaseException], in_thread: bool = True) -> None:
+def _work(worker: Worker) -> None:
+    stop = worker.post.stop
     try:
         while not stop.is_set():
             wait = worker.step()
             if wait is None:
                 return
             stop.wait(wait)
-    except Exception as error:  # noqa: BLE001 - handed to the thread that waits for all workers
-        stop.set()
-        errors.append(error)
     finally:
         worker.close()
-        if in_thread:
-            worker.post.db.close()
+
+
+def _work_in_thread(worker: Worker, errors: list[Exception]) -> None:
+    try:
+        _work(worker)
+    except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for all workers
+        worker.post.stop.set()
+        errors.append(error)
+    finally:
+        worker.post.db.close()
 
 
 def _report(post: Post, tally: Tally) -> DeliveryReport:
     pause = accounts.paused(post.db, post.account.fingerprint)
-    condition, parameters = ("AND interview_id = ?", (post.interview_id,)) if post.interview_id else ("", ())
-    sql = f"SELECT count(*) FROM notification WHERE state IN ('queued', 'claimed', 'handed_over') {condition}"
-    waiting = fetch(post.db, sql, parameters)[0][0]
+    resend = post.account.on_unknown == RESEND
+    waiting = outbox.waiting(post.db, resend=resend, interview_id=post.interview_id)
+    trouble = tally.line_trouble if waiting and not post.stop.is_set() else None
     if pause is not None and waiting:
-        log.error(
-            "[EMAIL NOT SENT] %s mails wait, the account is paused: %s To fix: %s", waiting, pause.reason, pause.fix
-        )
-    fix = tally.line_trouble.fix if tally.line_trouble else ""
-    return DeliveryReport(tally.states, tally.troubles, pause, fix, waiting)
+        _log_waiting(post, waiting, f"the account is paused ({pause.reason}).", pause.fix)
+    elif trouble is not None:
+        _log_waiting(post, waiting, f"{trouble.cause}.", trouble.fix)
+    return DeliveryReport(tally.states, tally.troubles, pause, trouble.fix if trouble else "", waiting)
+
+
+def _log_waiting(post: Post, waiting: int, reason: str, fix: str) -> None:
+    named = outbox.first_waiting(post.db, limit=NAMED, interview_id=post.interview_id)
+    more = f" and {waiting - len(named)} more" if waiting > len(named) else ""
+    log.error("[EMAIL NOT SENT] interview %s%s: %s To fix: %s", ", ".join(map(str, named)), more, reason, fix)
 
 
 def follow(
@@ -146,15 +165,16 @@ def follow(
     total, troubled = DeliveryReport(), 0
     with reachable(account) as account:
         while not stop.is_set():
-            done = deliver(db, account=account, settings=settings, ring=ring, trace=trace, stop=stop)
-            total = replace(done, states=total.states + done.states, troubles=total.troubles + done.troubles)
-            troubled = troubled + 1 if done.line_fix else 0
-            stop.wait(_nap(db, troubled))
+            if total.pause is None or accounts.paused(db, account.fingerprint) != total.pause:
+                done = deliver(db, account=account, settings=settings, ring=ring, trace=trace, stop=stop)
+                total = replace(done, states=total.states + done.states, troubles=total.troubles + done.troubles)
+                troubled = troubled + 1 if done.line_fix else 0
+            stop.wait(LONGEST_NAP if total.pause else _nap(db, account, troubled))
     return total
 
 
-def _nap(db: Database, troubled: int) -> float:
+def _nap(db: Database, account: Account, troubled: int) -> float:
     if troubled:
-        return min(LONGEST_NAP * 2**troubled, 900.0)
-    due = outbox.next_due(db)
-    return LONGEST_NAP if due is None else min(max(due - time.time(), 0.2), LONGEST_NAP)
+        return min(LONGEST_NAP * 2 ** min(troubled, 10), LONGEST_TROUBLED_NAP) * (1 + random() / 2)
+    due = outbox.next_due(db, resend=account.on_unknown == RESEND)
+    return LONGEST_NAP if due is None else min(max(due - times.epoch(times.now()), 0.2), LONGEST_NAP)

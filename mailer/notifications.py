@@ -29,7 +29,7 @@ def send_candidate_interview_scheduled_notification(
     db: Database = type(interview)._meta.database.obj
     checked = check(mail or MailSettings.load(), shared)
     for note in (*checked.repairs, *checked.warnings):
-        log.warning("EMAIL: Configuration check: %s (interview %s)", note.line(), interview.id)
+        log.warning("EMAIL: Mail settings: %s (interview %s)", note.line(), interview.id)
     try:
         account = checked.usable()
     except ConfigurationRefused as refused:

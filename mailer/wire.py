@@ -13,7 +13,7 @@ from mailer.replies import Reply, cleaned
 
 _REPLY_BYTES, _REPLY_LINES, _CHUNK = 65536, 100, 65536
 _LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*?))?\r?\n", re.DOTALL)
-_USUAL_BYTES = 80
+_USUAL_BYTES = 80  # a server's everyday replies are shorter; only these are remembered
 
 
 class WireFault(MailerError):

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 FIRST_GROUP, LARGEST_GROUP = 8, 128
 """Mails claimed at once: a group is committed together, so it grows while the server is fast and shrinks when it is not."""
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.1
 RECOVER_SECONDS = 1.0
 FRUITLESS_GROUPS = 3
 """A run ends after so many groups in a row of which the server answered nothing: a loop of connections helps nobody."""
@@ -237,20 +237,23 @@ class Worker:
 
     def _converse(self, letters: list[Letter], waiting: dict[int, OutboxMail]) -> None:
         results, talk, last = [], _Talk(), time.monotonic()
-        for outcome in self._conversation.send(self._beginning(letters)):
-            now, mail = self.post.clock(), waiting.pop(outcome.letter_id)
-            result, verdict = attempts.settled(
-                mail, outcome, self.post.account, now=now, at_once=talk.accepted > 0, random=random
-            )
-            talk.note(outcome)
-            results.append((mail, result, verdict))
-            if verdict is not None and verdict.decision == PAUSE:
-                talk.paused_by = outcome.failure, verdict
-                break
-            if time.monotonic() - last > SETTLE_SECONDS:
-                self._settle(results)
-                results, last = [], time.monotonic()
-        self._settle(results)
+        try:
+            for outcome in self._conversation.send(self._beginning(letters)):
+                now, mail = self.post.clock(), waiting.pop(outcome.letter_id)
+                result, verdict = attempts.settled(
+                    mail, outcome, self.post.account, now=now, at_once=talk.accepted > 0, random=random
+                )
+                talk.note(outcome)
+                results.append((mail, result, verdict))
+                if verdict is not None and verdict.decision == PAUSE:
+                    talk.paused_by = outcome.failure, verdict
+                    break
+                if time.monotonic() - last > SETTLE_SECONDS:
+                    self._settle(results)
+                    results, last = [], time.monotonic()
+        finally:
+            # Replies that were had are kept, whatever ends the conversation.
+            self._settle(results)
         if talk.paused_by is not None:
             self._hold_back(waiting, *talk.paused_by)
         self._count(talk, len(letters))

@@ -73,7 +73,7 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
         log.warning("EMAIL: Configuration check: %s", note)
     if dry_run:
         return mailing
-    is_paused, resend = False, True
+    pause, resend = None, True
     try:
         account = checked.usable()
         resend = account.on_unknown == "resend"
@@ -82,7 +82,7 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
                 mailing.report = deliver_queued(
                     run.db, account=account, settings=run.settings, ring=run.ring, trace=trace, progress=progress
                 )
-        is_paused = accounts.paused(run.db, account.fingerprint) is not None
+        pause = accounts.paused(run.db, account.fingerprint)
     except ConfigurationRefused as refused:
         mailing.findings = refused.findings
         for finding in refused.findings:
@@ -90,7 +90,7 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
     except MailerError as refused:
         mailing.trouble = refused.line()
         log.error("[EMAIL NOT SENT] %s", mailing.trouble)
-    mailing.rows = history.batch_mails(run.db, booked.batch_id, account_is_paused=is_paused, resend=resend)
+    mailing.rows = history.batch_mails(run.db, booked.batch_id, pause=pause, resend=resend)
     return mailing
 
 

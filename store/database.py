@@ -235,12 +235,21 @@ def explained(db: Database) -> Iterator[None]:
         about_rows = next((_ROW_ERRORS[name] for name in names if name in _ROW_ERRORS), None)
         if about_rows is None:
             _drop_lost_connection(db)
-            raise _explain(db, error) from error
+            raise _first_trouble(error) or _explain(db, error) from error
         if isinstance(error, about_rows):
             raise
         raise about_rows(str(error)) from error
     except MaxConnectionsExceeded as error:
         raise _explain(db, error) from error
+
+
+def _first_trouble(error: BaseException | None) -> DatabaseUnusable | None:
+    # A full SQLite rolls back by itself; the rollback that then fails must not hide why.
+    if "cannot rollback" not in str(error):
+        return None
+    while error is not None and not isinstance(error, DatabaseUnusable):
+        error = error.__context__
+    return error and DatabaseUnusable(str(error), error.fix)
 
 
 def _drop_lost_connection(db: Database) -> None:

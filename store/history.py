@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from store import times
+from store.accounts import Pause
 from store.database import Database, fetch
 from store.redaction import masked_address
 
@@ -37,24 +38,26 @@ _LATEST = (
 )
 
 
-def batch_mails(db: Database, batch_id: int, *, account_is_paused: bool = False, resend: bool = True) -> list[MailRow]:
+def batch_mails(db: Database, batch_id: int, *, pause: Pause | None = None, resend: bool = True) -> list[MailRow]:
     """The newest mail of each interview that the batch's rows are about, booked by this batch or standing already."""
-    return list(_rows(fetch(db, _LATEST, (batch_id,)), account_is_paused, resend))
+    return list(_rows(fetch(db, _LATEST, (batch_id,)), pause, resend))
 
 
-def interview_mails(db: Database, interview_id: int, *, account_is_paused: bool = False) -> list[MailRow]:
+def interview_mails(db: Database, interview_id: int, *, pause: Pause | None = None) -> list[MailRow]:
     """Every mail of one interview, oldest first."""
     sql = (
         "SELECT n.id, n.interview_id, n.recipient, n.kind, n.state, n.attempts, n.reply, n.fix, n.due_at, i.started_at,"
         " i.timezone FROM notification n JOIN interview i ON i.id = n.interview_id WHERE n.interview_id = ? ORDER BY n.id"
     )
-    return list(_rows(fetch(db, sql, (interview_id,)), account_is_paused, True))
+    return list(_rows(fetch(db, sql, (interview_id,)), pause, True))
 
 
-def _rows(found: list[tuple], account_is_paused: bool, resend: bool) -> Iterator[MailRow]:
+def _rows(found: list[tuple], pause: Pause | None, resend: bool) -> Iterator[MailRow]:
     for mail, interview, recipient, kind, state, attempts, reply, fix, due_at, started_at, zone in found:
-        shown = PAUSED if state == "queued" and account_is_paused else HELD if state == "unknown" and resend else state
-        waits = state == "queued" and not account_is_paused or shown == HELD
+        shown = PAUSED if state == "queued" and pause else HELD if state == "unknown" and resend else state
+        waits = shown in ("queued", HELD)
+        if shown == PAUSED:
+            reply, fix = pause.reason, pause.fix
         yield MailRow(
             mail, interview, masked_address(recipient), kind, shown, attempts, reply or "", fix or "",
             times.from_epoch(due_at) if waits else None, times.from_epoch(started_at), zone,

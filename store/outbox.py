@@ -84,9 +84,12 @@ def claim(
 
 
 def _due(now: float, interview_id: int | None) -> tuple[str, tuple]:
-    if interview_id is None:
-        return "state = 'queued' AND due_at <= ?", (now,)
-    return "state = 'queued' AND due_at <= ? AND interview_id = ?", (now, interview_id)
+    condition, parameters = _of(interview_id)
+    return f"state = 'queued' AND due_at <= ?{condition}", (now, *parameters)
+
+
+def _of(interview_id: int | None) -> tuple[str, tuple]:
+    return ("", ()) if interview_id is None else (" AND interview_id = ?", (interview_id,))
 
 
 def _held(resend: bool) -> str:
@@ -159,20 +162,21 @@ def settle(db: Database, settlements: Sequence[Settlement], *, owner: str, now: 
             # In id order, as bookings lock them: an update of many rows takes them in any order.
             ids = [row[0] for row in rows]
             execute(db, f"SELECT 1 FROM notification WHERE {among(db, 'id')} ORDER BY id FOR UPDATE", (ids,))
-        execute(
+        settled = fetch(
             db,
             "UPDATE notification SET state = s.state, due_at = s.due_at, settled_at = ?, attempts = s.attempts,"
             " handed_over_at = s.handed_over_at,"
             " hand_over = CASE WHEN s.handed_over_at IS NOT NULL THEN hand_over END,"
             " signature = s.signature, reply = s.reply, fix = s.fix, owner = NULL, lease_until = NULL"
             f" FROM {relation} AS s"
-            " WHERE notification.id = s.id AND owner = ? AND notification.state IN ('claimed', 'handed_over', 'unknown')",
+            " WHERE notification.id = s.id AND owner = ? AND notification.state IN ('claimed', 'handed_over', 'unknown')"
+            " RETURNING notification.id, interview_id, batch_id",
             (now, *parameters, owner),
         )
         again = [s.id for s in settlements if s.state != "sent"]
         if again:
             _supersede_old(db, again, now)
-            _record_failures(db, settlements, now)
+            _record_failures(db, settlements, settled, now)
 
 
 def _supersede_old(db: Database, ids: Sequence[int], now: float) -> None:
@@ -184,18 +188,17 @@ def _supersede_old(db: Database, ids: Sequence[int], now: float) -> None:
     )
 
 
-def _record_failures(db: Database, settlements: Sequence[Settlement], now: float) -> None:
+def _record_failures(db: Database, settlements: Sequence[Settlement], settled: Sequence[tuple], now: float) -> None:
+    # Only what was settled here: an owner who came too late says nothing about the mail.
     failures = {s.id: s for s in settlements if s.state in ("failed", "unknown") or s.signature}
-    if failures:
-        sql = f"SELECT id, interview_id, batch_id FROM notification WHERE {among(db, 'id')}"
-        events.record_many(
-            db,
-            [
-                (now, f"mail_{failures[mail_id].state}", interview_id, batch_id,
-                 {"notification": mail_id, "signature": failures[mail_id].signature, "reply": failures[mail_id].reply})
-                for mail_id, interview_id, batch_id in fetch(db, sql, (bulk.values(db, sorted(failures)),))
-            ],
-        )  # fmt: skip
+    events.record_many(
+        db,
+        [
+            (now, f"mail_{failures[mail_id].state}", interview_id, batch_id,
+             {"notification": mail_id, "signature": failures[mail_id].signature, "reply": failures[mail_id].reply})
+            for mail_id, interview_id, batch_id in sorted(settled, key=lambda row: row[0]) if mail_id in failures
+        ],
+    )  # fmt: skip
 
 
 def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str, int]:
@@ -272,9 +275,16 @@ def due(db: Database, *, now: float, limit: int, interview_id: int | None = None
 
 def waiting(db: Database, *, resend: bool, interview_id: int | None = None) -> int:
     """How many mails are still on their way: queued, claimed, handed over, and unknown ones that go again by themselves."""
-    condition, parameters = ("AND interview_id = ?", (interview_id,)) if interview_id is not None else ("", ())
+    condition, parameters = _of(interview_id)
     states = f"(state IN ('queued', 'claimed', 'handed_over') OR {_held(resend)})"
-    return fetch(db, f"SELECT count(*) FROM notification WHERE {states} {condition}", parameters)[0][0]
+    return fetch(db, f"SELECT count(*) FROM notification WHERE {states}{condition}", parameters)[0][0]
+
+
+def first_waiting(db: Database, *, limit: int, interview_id: int | None = None) -> list[int]:
+    """The interviews of the first queued mails, in the order in which they fall due."""
+    condition, parameters = _of(interview_id)
+    sql = f"SELECT interview_id FROM notification WHERE state = 'queued'{condition} ORDER BY due_at, id LIMIT ?"
+    return [row[0] for row in fetch(db, sql, (*parameters, limit))]
 
 
 def next_due(db: Database, *, resend: bool = True) -> float | None:

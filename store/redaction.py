@@ -1,4 +1,4 @@
-"""What must never be read by others is taken out here: keys, passwords, tokens, addresses. The last guard, not the first."""
+"""What others must never read is taken out here: keys, passwords, tokens, addresses. The last guard, not the first."""
 
 import logging
 import re
@@ -10,9 +10,14 @@ from types import TracebackType
 from store.session_keys import KEY_CHARS, SESSION_KEY
 
 HIDDEN = "***"
-_ADDRESS = re.compile(r"(?<![\w.+%-])([\w.+%'-])[\w.+%'-]*@([\w-]+(?:\.[\w-]+)+)")
+# Every sign beyond ASCII may spell a local part or a domain: \w misses the vowel signs of Indic scripts.
+_ADDRESS = re.compile(
+    r"(?<![\w.+%\-\u0080-\U0010ffff])([\w.+%'\-\u0080-\U0010ffff])[\w.+%'\-\u0080-\U0010ffff]*"
+    r"@([\w\-\u0080-\U0010ffff]+(?:\.[\w\-\u0080-\U0010ffff]+)+)"
+)
 _NAMED_SECRET = re.compile(
-    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)(?:(?:basic|bearer)\s+)?[^\s\"',;&]+",
+    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)"
+    r"(?:(?:basic|bearer)\s+)?[^\s\"',;&]+",
     re.IGNORECASE,
 )
 _COOKIES = re.compile(r"(cookie[\"']?:\s*)[^\r\n]+", re.IGNORECASE)

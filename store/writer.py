@@ -232,4 +232,3 @@ class Writer:
                 data["from"] = entry.moved_from
             rows.append((self.now, kind, entry.standing.id, self.batch_id, data))
         events.record_many(self.db, rows)
-

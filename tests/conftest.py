@@ -96,7 +96,9 @@ def db(record_url):
 def settings(record_url, tmp_path):
     """Settings of a small installation that lives in the test's own folder."""
     return Settings(
-        database_url=record_url, backend_url="https://interviews.example.com", session_key_ring=str(tmp_path / "key_ring.json")
+        database_url=record_url,
+        backend_url="https://interviews.example.com",
+        session_key_ring=str(tmp_path / "key_ring.json"),
     )
 
 

@@ -257,6 +257,17 @@ def test_a_capacity_further_down_the_file_does_not_reach_back_after_a_failure(de
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("chunk_rows", [1, 2, 1000])
+def test_a_capacity_named_by_a_later_row_adds_seats_from_there_on(desk, request_of, file, caplog, chunk_rows):
+    rows = [request_of(email=f"{n}@example.com", capacity=c) for n, c in enumerate((None, None, 3, None, 3))]
+    report = desk.apply(file(*rows), chunk_rows=chunk_rows)
+    assert [outcome for outcome, _ in desk.outcomes(report.batch_id)] == [
+        "created", "refused", "created", "created", "refused",
+    ]  # fmt: skip
+    assert desk.rows("SELECT number FROM seat ORDER BY number") == [(1,), (2,), (3,)]
+    assert "a chunk was refused" not in caplog.text
+
+
 def test_a_duplicate_by_real_constraint_is_a_row_that_fails_too(desk, eight, file, monkeypatch):
     # Two sessions with one public part: the engine itself refuses the second.
     monkeypatch.setattr("store.writer.new_publics", lambda count: ["a" * 16] * count)

@@ -99,9 +99,7 @@ def test_the_same_request_raced_is_booked_once(desk, request_of):
 
 def test_racing_moves_into_one_slot_fill_it_exactly(desk, request_of, tomorrow):
     target = desk.book(request_of(tomorrow + 20 * HOUR, email="first@example.com", capacity=2)).slot_id
-    ids = [
-        desk.book(request_of(tomorrow + n * HOUR, email=f"m{n}@example.com")).interview_id for n in range(6)
-    ]
+    ids = [desk.book(request_of(tomorrow + n * HOUR, email=f"m{n}@example.com")).interview_id for n in range(6)]
     results = race(desk, [lambda one=one: desk.move(one, tomorrow + 20 * HOUR).action for one in ids])
     assert sorted(results) == ["move"] + ["slot_full"] * 5
     assert (target, 2, 2) in desk.places()

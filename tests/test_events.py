@@ -17,7 +17,7 @@ def test_an_event_is_neither_changed_nor_deleted(desk, booked, statement):
 
 @pytest.mark.parametrize("count", [1, 3])
 def test_an_events_data_is_read_back_as_it_was_written(desk, count):
-    data = {"text": "रॉय \u202e\n\"quoted\"; -- ' \U0001f600", "number": 1.5, "nothing": None}
+    data = {"text": 'रॉय \u202e\n"quoted"; -- \' \U0001f600', "number": 1.5, "nothing": None}
     with_id = [(desk.epoch, "tried", 7, None, data)] * count
     events.record_many(desk.db, with_id)
     rows = desk.rows("SELECT at, kind, interview_id, batch_id, data FROM event")

@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from booking_desk import HOUR, MINUTE, SECOND
 
-from store import outbox
+from store import database, outbox
 
 
 @pytest.fixture
@@ -68,6 +68,22 @@ def test_two_workers_never_claim_the_same_mail(desk, queued):
     with ThreadPoolExecutor(4) as threads:
         claims = list(threads.map(work, "abcd"))
     assert sorted(mail for claim in claims for mail in claim) == ids
+
+
+@pytest.mark.parametrize("record_url", ["postgresql"], indirect=True)
+def test_a_worker_does_not_wait_for_a_claim_that_is_under_way(desk, queued):
+    ids = queued(3)
+
+    def second():
+        desk.change("SET lock_timeout = '500ms'")
+        taken = desk.claim("two")
+        desk.change("RESET lock_timeout")
+        desk.db.close()
+        return taken
+
+    with database.changing(desk.db), ThreadPoolExecutor(1) as other:
+        assert desk.claim("one", limit=1) == ids[:1]
+        assert other.submit(second).result() == ids[1:]
 
 
 def test_a_mail_whose_lease_ran_out_is_queued_again(desk, queued):
@@ -203,6 +219,7 @@ def test_an_owner_who_is_too_late_settles_nothing(desk, queued):
     assert desk.claim("next") == [mail]
     desk.settle([mail], "failed", "late")
     assert state_of(desk, mail)[:2] == ("claimed", "next")
+    assert "mail_failed" not in desk.event_kinds()
 
 
 def test_a_superseded_mail_is_never_settled_or_sent_again(desk, booked, tomorrow):
@@ -219,6 +236,16 @@ def test_a_failure_leaves_one_parseable_event_with_the_reply(desk, booked, resul
     kind, interview_id, data = desk.rows("SELECT kind, interview_id, data FROM event ORDER BY id DESC LIMIT 1")[0]
     assert (kind, interview_id) == (f"mail_{result}", booked.interview_id)
     assert json.loads(data) == {"notification": booked.notification_id, "signature": "sig", "reply": "250 ok"}
+
+
+def test_of_attempts_settled_together_only_the_failures_leave_an_event(desk, queued):
+    ids = queued(3)
+    desk.hand_over(desk.claim())
+    became = zip(ids, ("sent", "failed", "sent"), strict=True)
+    settlements = [outbox.Settlement(mail, end, desk.epoch, 1, desk.epoch) for mail, end in became]
+    outbox.settle(desk.db, settlements, owner="one", now=desk.epoch)
+    assert [state(desk, mail) for mail in ids] == ["sent", "failed", "sent"]
+    assert desk.event_kinds() == ["booked"] * 3 + ["mail_failed"]
 
 
 @pytest.mark.parametrize("result", ["failed", "unknown"])
@@ -251,6 +278,40 @@ def test_next_due_is_the_earliest_of_queued_leased_and_held_mails(desk, queued):
     assert outbox.next_due(desk.db) == desk.epoch + 900
     desk.change("UPDATE notification SET state = 'sent'")
     assert outbox.next_due(desk.db) is None
+
+
+def test_a_mail_that_surely_did_not_arrive_forgets_what_its_hand_over_fixed(desk, queued):
+    ids = queued(2)
+    desk.hand_over(desk.claim())
+    desk.settle(ids[:1], "queued", arrived=False)
+    desk.settle(ids[1:], "unknown", arrived=True)
+    kept = desk.rows("SELECT hand_over IS NOT NULL, handed_over_at IS NOT NULL FROM notification ORDER BY id")
+    assert [tuple(map(bool, row)) for row in kept] == [(False, False), (True, True)]
+
+
+def test_waiting_counts_what_still_goes_by_itself(desk, queued):
+    ids = queued(4)
+    desk.hand_over(desk.claim(limit=3))
+    desk.settle(ids[:1], "unknown")
+    desk.settle(ids[1:2], "failed")
+    assert outbox.waiting(desk.db, resend=True) == 3
+    assert outbox.waiting(desk.db, resend=False) == 2
+    assert outbox.waiting(desk.db, resend=True, interview_id=2) == 0
+    assert outbox.first_waiting(desk.db, limit=9) == [4]
+
+
+def test_due_counts_what_could_be_claimed_now_up_to_a_limit(desk, queued):
+    ids = queued(4)
+    desk.change("UPDATE notification SET due_at = due_at + 1 WHERE id = ?", ids[0])
+    assert [outbox.due(desk.db, now=desk.epoch, limit=limit) for limit in (9, 2)] == [3, 2]
+    assert outbox.due(desk.db, now=desk.epoch, limit=9, interview_id=1) == 0
+
+
+def test_a_mail_of_unknown_fate_that_waits_for_a_person_is_never_due(desk, queued):
+    queued(1)
+    desk.deliver("unknown")
+    assert outbox.next_due(desk.db, resend=False) is None
+    assert outbox.next_due(desk.db) is not None
 
 
 def test_workers_that_settle_late_and_recover_at_once_never_block_each_other(desk, queued):

@@ -69,7 +69,10 @@ def test_the_links_host_has_no_port_and_the_address_no_slash(monkeypatch):
 
 
 def test_further_hosts_are_listed_with_commas(monkeypatch):
-    assert load(monkeypatch, PORTAL_HOSTS=" a.example.com, B.example.com ,").portal_hosts == ("a.example.com", "b.example.com")
+    assert load(monkeypatch, PORTAL_HOSTS=" a.example.com, B.example.com ,").portal_hosts == (
+        "a.example.com",
+        "b.example.com",
+    )
 
 
 def test_no_secret_is_in_the_representation_or_in_a_finding(monkeypatch):

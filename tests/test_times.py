@@ -12,7 +12,9 @@ from store.errors import TimeRefused
 INSTANT = datetime(2026, 11, 30, 7, 20, tzinfo=UTC)
 BERLIN_FORWARD, BERLIN_BACK = date(2027, 3, 28), date(2026, 10, 25)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
-zones = st.sampled_from(("Asia/Kolkata", "Europe/Berlin", "America/St_Johns", "UTC", "+05:30", "-09:30", "Asia/Kathmandu"))
+zones = st.sampled_from(
+    ("Asia/Kolkata", "Europe/Berlin", "America/St_Johns", "UTC", "+05:30", "-09:30", "Asia/Kathmandu")
+)
 
 
 def test_12_50_in_india_is_07_20_utc_and_shown_as_12_50_pm_ist():

@@ -1,0 +1,123 @@
+"""The last guard: keys, passwords, tokens and addresses are taken out of texts, log lines, streams and tracebacks."""
+
+import io
+import logging
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from store import redaction, session_keys
+from store.redaction import RedactedStream, RedactingFormatter, masked_address, one_line, redact
+from store.session_keys import KeyRing
+
+KEY = session_keys.session_key("abcdefghijklmnop", "1", 1, KeyRing("1", {"1": bytes(32)}))
+SECRET = "hunter2hunter2"
+
+
+@pytest.fixture(autouse=True)
+def _hidden_values(monkeypatch):
+    monkeypatch.setattr(redaction, "_ROTATING", set())
+
+
+@pytest.mark.parametrize("text", [
+    KEY, KEY.upper(), f"https://x.example/?session_key={KEY}", f"session_key%3D{KEY}", f"a{KEY}b", f"'{KEY}'\n{KEY}",
+])  # fmt: skip
+def test_a_session_key_is_hidden_wherever_it_stands(text):
+    assert KEY[2:] not in redact(text).lower()
+
+
+@pytest.mark.parametrize("text", [
+    f"EMAIL_HOST_PASSWORD={SECRET}", f'"password": "{SECRET}"', f"'token':'{SECRET}'", f"secret: {SECRET}",
+    f"Authorization: Bearer {SECRET}", f"authorization=Basic {SECRET}", f"Cookie: lang=en; visit={SECRET}",
+    f"Set-Cookie: a=b; c={SECRET}; HttpOnly", f"postgresql://user:{SECRET}@host/db", f"postgresql://user:a@{SECRET}@host/db",
+    f"passwd={SECRET}&x=1", f"access_token={SECRET};", f"SESSION_KEY_RING={SECRET}", f"{{'cookie': 'a; b={SECRET}'}}",
+])  # fmt: skip
+def test_a_named_secret_is_hidden(text):
+    assert SECRET not in redact(text)
+
+
+def test_known_values_are_hidden_without_a_name_and_the_longest_first():
+    redaction.hide_values(["hunter", SECRET, "", "abc"])
+    assert redact(f"login {SECRET} failed, abc") == "login *** failed, abc"
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("asha.rao@example.com", "a***@example.com"), ("<Asha+x@sub.example.co.in>,", "<A***@sub.example.co.in>,"),
+    ("RCPT TO:<o'neil@example.com>", "RCPT TO:<o***@example.com>"), ("no address @ all", "no address @ all"),
+    ("इला@example.com", "इ***@example.com"),
+])  # fmt: skip
+def test_a_mail_address_is_shown_by_its_first_letter_and_domain(text, shown):
+    assert redact(text) == shown
+
+
+@pytest.mark.parametrize(("address", "masked"), [
+    ("asha@example.com", "a***@example.com"), ("a@b@example.com", "a***@example.com"), ("", "***"), ("nothing", "***"),
+])  # fmt: skip
+def test_a_masked_address_keeps_one_letter(address, masked):
+    assert masked_address(address) == masked
+
+
+@given(st.text(max_size=80))
+def test_redacting_twice_is_redacting_once_and_one_line_is_one_line(text):
+    once = redact(f"{text} password={SECRET} {KEY} {text}")
+    assert redact(once) == once
+    assert SECRET not in once
+    assert len(one_line(once).splitlines()) <= 1
+    assert one_line(once).isprintable()
+
+
+@pytest.mark.parametrize("ordinary", [
+    "DEBUG: batch 3 lines 2-1001: 1000 created", "https://interviews.example.com:8000/interview",
+    "[EMAIL FAILED] interview 4: 550 5.1.1 no such user To fix: correct the address.",
+    "The PostgreSQL database 'x' refused the user or the password. To fix: correct the user and password in DATABASE_URL.",
+])  # fmt: skip
+def test_an_ordinary_line_is_left_as_it_is(ordinary):
+    assert redact(ordinary) == ordinary
+
+
+def logged(message, *arguments, error=None):
+    info = (type(error), error, error.__traceback__) if error else None
+    record = logging.LogRecord("store", logging.INFO, "file.py", 1, message, arguments, info)
+    return RedactingFormatter().format(record)
+
+
+def test_a_log_record_is_one_line_whatever_is_in_it():
+    line = logged("DEBUG: name %s", "Asha\r\n[SUCCESS] forged\u2028\x1b[31m")
+    assert line.endswith("Z INFO DEBUG: name Asha\\r\\n[SUCCESS] forged\\u2028\\x1b[31m")
+    assert len(line.splitlines()) == 1
+
+
+def test_a_logged_traceback_is_in_the_same_line_without_secrets():
+    try:
+        raise ValueError(f"bad link https://x.example/?session_key={KEY} of asha@example.com")
+    except ValueError as error:
+        line = logged("DEBUG: trouble", error=error)
+    assert "ValueError: bad link" in line
+    assert KEY not in line
+    assert "asha@" not in line
+    assert len(line.splitlines()) == 1
+
+
+def test_a_stream_lets_no_secret_through():
+    inner = io.StringIO()
+    stream = RedactedStream(inner)
+    stream.write(f"GET /?session_key={KEY}\n")
+    stream.writelines([f"password={SECRET}\n", "end\n"])
+    stream.flush()
+    assert inner.getvalue() == "GET /?session_key=***\npassword=***\nend\n"
+
+
+def test_an_uncaught_error_is_printed_without_secrets():
+    program = (
+        "from store import redaction; redaction.install_excepthook()\n"
+        f"try: raise ValueError('password={SECRET}')\n"
+        f"except ValueError as e: raise RuntimeError('{KEY}') from e"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "RuntimeError: ***" in done.stderr
+    assert "ValueError: password=***" in done.stderr
+    assert SECRET not in done.stderr
