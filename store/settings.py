@@ -5,12 +5,12 @@ The mail account's own settings live in `mailer/config.py` on the same base.
 
 from functools import lru_cache
 from typing import Annotated, Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from store import times
+from store import redaction, times
 from store.errors import Finding, SettingsError
 from store.places import ROOT
 
@@ -26,13 +26,29 @@ class FromEnvironment(BaseSettings):
     def load(cls, **given: Any) -> Self:
         """The settings, `given` ones first. Raises SettingsError with one finding per wrong setting."""
         try:
-            return cls(**given)
+            loaded = cls(**given)
         except ValidationError as error:
             raise SettingsError([_finding(problem) for problem in error.errors(include_input=False)]) from None
         except UnicodeDecodeError as error:
             raise SettingsError([_unreadable(error)]) from None
         except OSError as error:
             raise SettingsError([_unreadable(error)]) from None
+        redaction.hide_values(loaded.secrets())
+        return loaded
+
+    def secrets(self) -> list[str]:
+        """What no log or output of this process may show."""
+        values = (value for _, value in self if isinstance(value, SecretStr))
+        return [secret for value in values for secret in _secrets_in(value.get_secret_value())]
+
+
+def _secrets_in(value: str) -> list[str]:
+    """The secret part of a setting: of an address its password, of a path nothing, else all of it."""
+    if "://" in value:
+        value = urlsplit(value).password or ""
+        return [value, unquote(value)]
+    # Without spaces too: a password pasted with some is used without them.
+    return [] if value.endswith((".json", ".db")) else [value, value.replace(" ", "")]
 
 
 def _finding(problem: dict[str, Any]) -> Finding:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from mailer.config import MailSettings
 from store.errors import SettingsError
+from store.redaction import redact
 from store.settings import Settings
 
 
@@ -87,3 +89,11 @@ def test_an_env_file_that_is_no_text_is_one_clear_finding(monkeypatch, tmp_path)
     (tmp_path / ".env").write_bytes(b"BACKEND_URL=\xff\xfe\n")
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     assert list(findings(monkeypatch)) == ["settings.env_file"]
+
+
+def test_secret_settings_are_hidden_wherever_the_process_writes(monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "hunter2-canary")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://ops:tiger-canary@127.0.0.1/record")
+    MailSettings.load()
+    Settings.load()
+    assert redact("said hunter2-canary and tiger-canary") == "said *** and ***"
