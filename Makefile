@@ -24,7 +24,7 @@ demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
 	@$(BIN)/python -m notebooks.demo_now
 
 test: $(READY) ## all tests (pytest, and nbval on every notebook)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 torture: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long -s

@@ -35,7 +35,11 @@ RECOVER_SECONDS = 1.0
 FRUITLESS_GROUPS = 3
 """A run ends after so many groups in a row of which the server answered nothing: a loop of connections helps nobody."""
 LEASE_TOO_SHORT = Verdict(
-    LATER, "the lease was over before a mail could go", "set EMAIL_LEASE well above EMAIL_DEADLINE.", 0, "lease.too_short"
+    LATER,
+    "the lease was over before a mail could go",
+    "set EMAIL_LEASE well above EMAIL_DEADLINE.",
+    0,
+    "lease.too_short",
 )
 _NO_SESSION_FIX = "cancel the interview and book it again."
 _RING_FIX = "start this program again, so that it reads SESSION_KEY_RING anew; if that does not help, restore the ring."

@@ -71,9 +71,7 @@ class Torture:
     def _book_until(self, count: int) -> None:
         self.desk.now = times.now()
         for number in range(self.booked, count):
-            self.desk.book(
-                request(self.desk.now + DAY, email=f"c{number}@cand.example", job_title=f"Nurse {number}")
-            )
+            self.desk.book(request(self.desk.now + DAY, email=f"c{number}@cand.example", job_title=f"Nurse {number}"))
         self.booked = max(self.booked, count)
 
     def _kill_one(self) -> None:
@@ -88,12 +86,12 @@ class Torture:
 
     def _let_end(self) -> None:
         """Until nothing waits; a mail of unknown fate that was tried too often is sent again by hand."""
-        self._wait(lambda: outbox.waiting(self.desk.db, resend=True) == 0, seconds=60)
+        self._wait(lambda: outbox.waiting(self.desk.db, resend=True) == 0, seconds=25)
         held = fetch(self.desk.db, "SELECT id FROM notification WHERE state = 'unknown'")
         for (mail,) in held:
             outbox.resend(self.desk.db, mail, now=times.epoch(times.now()))
         self.by_hand = len(held)
-        self._wait(lambda: outbox.waiting(self.desk.db, resend=True) == 0, seconds=60)
+        self._wait(lambda: outbox.waiting(self.desk.db, resend=True) == 0, seconds=25)
 
     def _wait(self, true, seconds: float) -> None:
         limit, pause = time.monotonic() + seconds, threading.Event()

@@ -17,7 +17,9 @@ from store.outbox import OutboxMail
 
 NOW = 1_795_000_000.0
 ACCOUNT = Account(SMTP, "127.0.0.1", 25, PLAIN, "jobs@acme.example", hold=300)
-MAIL = OutboxMail(7, 70, "invitation", "asha@example.com", "{}", "<m@x>", "ab" * 12, 0, None, None, NOW, "p" * 16, "1", 1)
+MAIL = OutboxMail(
+    7, 70, "invitation", "asha@example.com", "{}", "<m@x>", "ab" * 12, 0, None, None, NOW, "p" * 16, "1", 1
+)
 SENT_BEFORE = replace(
     MAIL, attempts=1, handed_over_at=NOW - 900,
     hand_over=HandOver(datetime(2026, 11, 20, tzinfo=UTC), "jobs@acme.example", "", "https://x.example"),
@@ -39,7 +41,9 @@ def test_an_accepted_mail_is_sent_with_the_servers_reply():
     assert verdict is None
 
 
-@pytest.mark.parametrize("outcome", [Outcome(7, False, None, False), Outcome(7, False, failure("mail", "dropped"), False)])
+@pytest.mark.parametrize(
+    "outcome", [Outcome(7, False, None, False), Outcome(7, False, failure("mail", "dropped"), False)]
+)
 @pytest.mark.parametrize("mail", [MAIL, SENT_BEFORE])
 def test_a_mail_whose_turn_did_not_come_goes_back_as_it_was(outcome, mail):
     result, verdict = settled(outcome, mail)
@@ -113,6 +117,7 @@ def test_a_line_lost_after_the_final_dot_leaves_the_outcome_unknown_for_the_hold
 def test_a_senseless_reply_to_the_final_dot_leaves_the_outcome_unknown():
     result, _ = settled(failure("dot", code=354, text="go ahead"), dotted=True)
     assert (result.state, result.handed_over_at) == ("unknown", NOW)
+    assert "python -m mailer resend 7 " in result.fix
 
 
 def test_a_line_lost_before_the_final_dot_leaves_the_mail_surely_unsent():
@@ -151,9 +156,17 @@ def test_the_reason_of_a_mail_that_cannot_be_made_carries_no_key_and_no_address(
 @pytest.mark.parametrize(
     ("outcome", "level", "beginning"),
     [
-        (Outcome(7, True, None, True, "250 ok"), logging.INFO, "[SUCCESS] Interview notification email sent successfully!"),
+        (
+            Outcome(7, True, None, True, "250 ok"),
+            logging.INFO,
+            "[SUCCESS] Interview notification email sent successfully!",
+        ),
         (Outcome(7, False, failure(code=550), False), logging.ERROR, "[EMAIL FAILED] interview 70: reply at rcpt: 550"),
-        (Outcome(7, False, failure("dot", "timeout"), True), logging.WARNING, "[EMAIL UNKNOWN] interview 70: timeout at dot"),
+        (
+            Outcome(7, False, failure("dot", "timeout"), True),
+            logging.WARNING,
+            "[EMAIL UNKNOWN] interview 70: timeout at dot",
+        ),
     ],
 )
 def test_the_last_line_of_a_mail_has_its_tag_and_its_interview(outcome, level, beginning, caplog):
