@@ -124,15 +124,11 @@ def contents(facts: Facts, hand_over: HandOver, link: str) -> Contents:
 
 def _check(facts: Facts, hand_over: HandOver, message_id: str, token: str) -> None:
     if not is_address(facts.recipient):
-        raise NotComposed(
-            "recipient", "The recipient is no address that can be mailed.", "correct candidate_email."
-        )
+        raise NotComposed("recipient", "The recipient is no address that can be mailed.", "correct candidate_email.")
     if not _is_sender(hand_over.from_address):
         raise NotComposed("sender", "The From address cannot be used.", "correct DEFAULT_FROM_EMAIL.")
     if not (_TOKEN.fullmatch(token) and _MESSAGE_ID.fullmatch(message_id)):
-        raise NotComposed(
-            "token", "The notification has no usable Message-ID and boundary.", "queue the mail again."
-        )
+        raise NotComposed("token", "The notification has no usable Message-ID and boundary.", "queue the mail again.")
 
 
 @lru_cache(maxsize=64)
@@ -147,13 +143,9 @@ def _check_facts(facts: Facts) -> None:
     if facts.kind == RESCHEDULED:
         moments.append(facts.previous_starts_at)
     if any(not isinstance(moment, datetime) or moment.tzinfo is None for moment in moments):
-        raise NotComposed(
-            "time", "The interview has no time yet.", "book its slot, then queue the mail again."
-        )
+        raise NotComposed("time", "The interview has no time yet.", "book its slot, then queue the mail again.")
     if facts.ends_at <= facts.starts_at:
-        raise NotComposed(
-            "time", "The interview ends before it starts.", "correct its slot, then queue it again."
-        )
+        raise NotComposed("time", "The interview ends before it starts.", "correct its slot, then queue it again.")
 
 
 def _checked_link(facts: Facts, hand_over: HandOver, link: str) -> str:
@@ -230,9 +222,7 @@ def _times(facts: Facts) -> list[tuple[str, str]]:
             rows.append((label, f"{clock[0]}, {clock[1]}{_place(name)}"))
             shown.add(clock)
     if facts.kind == RESCHEDULED:
-        rows.append(
-            ("Old time", ", ".join(_clock(facts.previous_starts_at, facts.timezone)) + _place(facts.timezone))
-        )
+        rows.append(("Old time", ", ".join(_clock(facts.previous_starts_at, facts.timezone)) + _place(facts.timezone)))
     return rows
 
 

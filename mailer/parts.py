@@ -18,9 +18,7 @@ ADDRESS = re.compile(
 _BOUNDARY_START = re.compile(rb"=_")  # in a whole body, several times as fast as `in`
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\- ]+")
 
-WORD_OCTETS = (
-    39  # as base64, with `Subject: ` before it, stays inside the 76 characters of RFC 2047 section 2
-)
+WORD_OCTETS = 39  # as base64, with `Subject: ` before it, stays inside the 76 characters of RFC 2047 section 2
 WORD_CHARS = 60  # a longer one would not stand beside the header's name on its first line
 NAME_CHARS = 200  # a longer sender name is encoded, so that it can be folded anywhere
 LINE = 76

@@ -95,9 +95,7 @@ def test_what_is_no_plain_address_is_told_apart(address):
     assert not is_address(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["asha@example.org", "o'neil+jobs=1@mail.example.org", "आशा@xn--exmple-cua.org"]
-)
+@pytest.mark.parametrize("address", ["asha@example.org", "o'neil+jobs=1@mail.example.org", "आशा@xn--exmple-cua.org"])
 def test_plain_addresses_may_stand_in_a_header(address):
     assert is_address(address)
 
