@@ -1,6 +1,7 @@
 """The steps of booking_batch.ipynb, one function a cell: plan, book, deliver, prove, and the verdict on all of it."""
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +15,25 @@ from notebooks.opened_run import Run
 from notebooks.progress import bar
 from notebooks.stopping import JobFailed, telling
 from store import accounts, batches, history, places, sample, times
+from store.accounts import Pause
 from store.batches import BatchReport
-from store.errors import Finding
+from store.errors import Finding, SettingsError
 from store.history import MailRow
 
 log = logging.getLogger(__name__)
 
+OTHERS_SECONDS = 20.0
+"""So long a run waits for another program that is sending mails of the same file."""
+_ELSEWHERE = ("claimed", "handed_over")
 SAMPLE = "notebooks/data/candidates_sample.csv"
 
 
 @telling
-def candidates_file(batch_csv: str) -> Path:
-    """The file to book; without a name the sample, with dates counted from today."""
+def candidates_file(batch_csv: str, prove_sample: int) -> Path:
+    """The file to book; without a name the sample, with dates counted from today. Checks `prove_sample`, too."""
+    if prove_sample < 0:
+        what = f"prove_sample = {prove_sample} is no number of mails."
+        raise SettingsError([Finding("parameters.prove_sample", what, "give 0 for every mail, or a number above it.")])
     if batch_csv:
         return places.resolve(batch_csv)
     today = times.now().date()
@@ -59,6 +67,7 @@ class Mailing:
 
     report: DeliveryReport = field(default_factory=DeliveryReport)
     rows: list[MailRow] = field(default_factory=list)
+    is_wanted: bool = True
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     trouble: str = ""
@@ -68,7 +77,8 @@ class Mailing:
 def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool, trace: bool) -> Mailing:
     """Sends what is queued, unless this is a dry run. Wrong mail settings are findings; the mails stay queued then."""
     checked = run.checked_mail
-    mailing = Mailing(notes=tuple(note.line() for note in (*checked.repairs, *checked.warnings)))
+    notes = tuple(note.line() for note in (*checked.repairs, *checked.warnings))
+    mailing = Mailing(notes=notes, is_wanted=deliver_mail and not dry_run)
     for note in mailing.notes:
         log.warning("EMAIL: Configuration check: %s", note)
     if dry_run:
@@ -90,13 +100,25 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
     except MailerError as refused:
         mailing.trouble = refused.line()
         log.error("[EMAIL NOT SENT] %s", mailing.trouble)
-    mailing.rows = history.batch_mails(run.db, booked.batch_id, pause=pause, resend=resend)
+    mailing.rows = _rows_at_rest(run, booked, pause, resend, OTHERS_SECONDS if mailing.is_wanted else 0)
     return mailing
 
 
+def _rows_at_rest(run: Run, booked: BatchReport, pause: Pause | None, resend: bool, patience: float) -> list[MailRow]:
+    """The newest mails, once no other program is at work on one of them, or after `patience` seconds."""
+    until = time.monotonic() + patience
+    while True:
+        rows = history.batch_mails(run.db, booked.batch_id, pause=pause, resend=resend)
+        if time.monotonic() >= until or not any(row.state in _ELSEWHERE for row in rows):
+            return rows
+        time.sleep(1)
+
+
 @telling
-def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> ProofReport:
-    """Reads back every mail (or a sample) of the run and opens its link at the portal."""
+def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> ProofReport | None:
+    """Reads back every mail (or a sample) of the run and opens its link at the portal; None if nothing was to be mailed."""
+    if not mailing.is_wanted:
+        return None
     account = run.checked_mail.account
     with bar("proving", len(mailing.rows)) as progress:
         return proof.prove(
@@ -111,15 +133,27 @@ def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *
     """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
     reasons = list(_booking_reasons(booked, allow_refused))
     reasons += [finding.line() for finding in mailing.findings] + ([mailing.trouble] if mailing.trouble else [])
-    stuck = [row for row in mailing.rows if row.state not in ("sent", "superseded")]
-    if stuck and not mailing.findings:
-        reasons.append(f"{len(stuck)} mails are not sent. To fix: see the table of mails, and the log.")
+    if mailing.is_wanted and not mailing.findings:
+        reasons += _mailing_reasons(mailing.rows)
     if proven is not None and proven.counts["failed"]:
         reasons.append(f"{proven.counts['failed']} mails are not proven. To fix: see the table of the proof.")
     if reasons:
         raise JobFailed("\n".join(reasons))
     done = ", ".join(f"{count} {outcome}" for outcome, count in booked.outcomes.most_common())
     return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
+
+
+def _mailing_reasons(rows: list[MailRow]) -> Iterator[str]:
+    elsewhere = [row for row in rows if row.state in _ELSEWHERE]
+    if elsewhere:
+        until = max((times.iso(row.next_at) for row in elsewhere if row.next_at), default="its lease is over")
+        yield (
+            f"{len(elsewhere)} mails are in the hands of another program. To fix: let it end; if it was stopped, run this"
+            f" again after {until}."
+        )
+    stuck = [row for row in rows if row.state not in ("sent", "superseded", *_ELSEWHERE)]
+    if stuck:
+        yield f"{len(stuck)} mails are not sent. To fix: see the table of mails, and the log."
 
 
 def _booking_reasons(booked: BatchReport, allow_refused: bool) -> Iterator[str]:

@@ -5,21 +5,39 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from pydantic import SecretStr
+
+from mailer.config import MailSettings
 from notebooks import portal_process
 from notebooks.batch_steps import SAMPLE
 from notebooks.executed import Executed, execute
 from store import database, places, sample, times
 from store.database import fetch
 from store.errors import Refusal
+from store.settings import FromEnvironment, Settings
 
 FOLDER = places.resolve("var/demo")
-ENVIRONMENT = {
+_OWN = {
     "DATABASE_URL": "sqlite:///var/demo/interviews.db",
     "SESSION_KEY_RING": "var/demo/key_ring.json",
     "SANDBOX_MAILBOX": "var/demo/mailbox",
     "EMAIL_BACKEND": "sandbox",
     "BACKEND_URL": "http://localhost:8000",
+    # Short, so that a demo that was killed goes on at the next run.
+    "EMAIL_TIMEOUT": "5",
+    "EMAIL_DEADLINE": "10",
+    "EMAIL_LEASE": "15",
+    "EMAIL_HOLD": "5",
 }
+
+
+def _defaults(kind: type[FromEnvironment]) -> dict[str, str]:
+    values = {name.upper(): field.default for name, field in kind.model_fields.items()}
+    plain = {name: v.get_secret_value() if isinstance(v, SecretStr) else v for name, v in values.items()}
+    return {name: ",".join(v) if isinstance(v, tuple) else str(v) for name, v in plain.items()}
+
+
+ENVIRONMENT = _defaults(Settings) | _defaults(MailSettings) | _OWN
 """The demo keeps to itself: no setting of yours is used or changed by it."""
 
 

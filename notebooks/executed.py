@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbconvert import HTMLExporter
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
 from notebooks.opened_run import run_name
 from store import places
+from store.errors import StoreError
 
 FOLDER = Path(__file__).resolve().parent
 _PRIVATE = Config({"KernelManager": {"transport": "ipc"}})
@@ -33,8 +35,7 @@ def execute(name: str, parameters: Mapping[str, object]) -> Executed:
 
     The notebook is written aside and moved into place when it is whole; a failed one is kept as well.
     """
-    folder = places.resolve("runs") / name
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = _folder(name)
     stem = folder / run_name()
     aside, target, log = stem.with_suffix(".part.ipynb"), stem.with_suffix(".ipynb"), stem.with_suffix(".log")
     error = ""
@@ -45,8 +46,21 @@ def execute(name: str, parameters: Mapping[str, object]) -> Executed:
         )  # fmt: skip
     except PapermillExecutionError as failed:
         error = str(failed.evalue)
+    except (DeadKernelError, CellTimeoutError) as failed:
+        error = f"The kernel ended before the notebook did ({type(failed).__name__}). To fix: run it again."
     os.replace(aside, target)
     return Executed(target, _as_html(target), log, error)
+
+
+def _folder(name: str) -> Path:
+    folder = places.resolve("runs") / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        place = places.shown(folder)
+        what = f"The folder {place} for executed notebooks cannot be made: {error.strerror}."
+        raise StoreError(what, f"make {place} a folder that this user may write.") from error
+    return folder
 
 
 def _as_html(notebook: Path) -> Path:

@@ -67,6 +67,13 @@ def test_what_was_sent_is_not_sent_by_the_next_run(post, server):
     assert len(server.delivered) == 3
 
 
+def test_the_same_booking_made_twice_is_mailed_once(post, server, request_of):
+    for _ in range(2):
+        post.desk.book(request_of())
+        post.deliver(server)
+    assert server.recipients() == ["asha@example.com"]
+
+
 def test_a_mail_that_is_due_later_waits_for_its_time(post, server):
     post.book(1)
     post.desk.change("UPDATE notification SET due_at = due_at + 60")

@@ -108,6 +108,7 @@ def test_a_server_that_wants_a_login_makes_deliver_fail_with_the_fix_and_no_succ
     assert len(server.delivered) == 3
 
 
+@ONE_ENGINE
 def test_following_sends_new_mails_and_ends_within_seconds_of_a_sigterm(post, commands):
     post.book(1)
     with SmtpServer() as server, commands.start("deliver", "--follow", port=server.port) as child:
@@ -181,15 +182,12 @@ def in_the_way(tmp_path):
     ("arguments", "changes", "words"),
     [
         (["deliver"], {"EMAIL_BACKEND": "", "EMAIL_HOST": "", "EMAIL_PORT": ""}, "EMAIL_BACKEND"),
-        (["deliver"], {"EMAIL_BACKEND": "console"}, "console"),
-        (["deliver"], {"EMAIL_LEASE": "1"}, "EMAIL_LEASE"),
         (["deliver"], {"EMAIL_BACKEND": "sandbox", "SANDBOX_MAILBOX": "{file}"}, "SANDBOX_MAILBOX"),
         (["deliver"], {"BACKEND_URL": "not an address"}, "BACKEND_URL"),
         (["deliver"], {"DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"}, "DATABASE_URL"),
         (["deliver"], {"DATABASE_URL": "sqlite:///{file}"}, "is not a database"),
         (["deliver"], {"SESSION_KEY_RING": "{file}"}, "ring"),
         (["check"], {"EMAIL_PORT": "smtp"}, "EMAIL_PORT"),
-        (["resend", "1"], {"DATABASE_URL": "sqlite:///{file}"}, "is not a database"),
         (["sandbox", "--mailbox", "{file}"], {}, "mailbox"),
     ],
 )  # fmt: skip
