@@ -146,16 +146,20 @@ def _report(post: Post, tally: Tally) -> DeliveryReport:
     waiting = outbox.waiting(post.db, resend=resend, interview_id=post.interview_id)
     trouble = tally.line_trouble if waiting and not post.stop.is_set() else None
     if pause is not None and waiting:
-        _log_waiting(post, waiting, f"the account is paused ({pause.reason}).", pause.fix)
+        _log_waiting(post, tally, f"the account is paused ({pause.reason}).", pause.fix)
     elif trouble is not None:
-        _log_waiting(post, waiting, f"{trouble.cause}.", trouble.fix)
+        _log_waiting(post, tally, f"{trouble.cause}.", trouble.fix)
     return DeliveryReport(tally.states, tally.troubles, pause, trouble.fix if trouble else "", waiting)
 
 
-def _log_waiting(post: Post, waiting: int, reason: str, fix: str) -> None:
-    named = outbox.first_waiting(post.db, limit=NAMED, interview_id=post.interview_id)
-    more = f" and {waiting - len(named)} more" if waiting > len(named) else ""
-    log.error("[EMAIL NOT SENT] interview %s%s: %s To fix: %s", ", ".join(map(str, named)), more, reason, fix)
+def _log_waiting(post: Post, tally: Tally, reason: str, fix: str) -> None:
+    # A mail that this run tried has a line of its own already.
+    count, named = outbox.first_waiting(
+        post.db, limit=NAMED, untried=bool(tally.states), interview_id=post.interview_id
+    )
+    if count:
+        more = f" and {count - len(named)} more" if count > len(named) else ""
+        log.error("[EMAIL NOT SENT] interview %s%s: %s To fix: %s", ", ".join(map(str, named)), more, reason, fix)
 
 
 def follow(

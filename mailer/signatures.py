@@ -22,7 +22,7 @@ _NOT_TRUSTED = (
     "Certificate not trusted: set EMAIL_HOST to the name on it or add the CA (EMAIL_CA_FILE)."
     " Verification is NOT switched off."
 )
-_LOST = "[EMAIL UNKNOWN] may have been delivered; it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold."
+_LOST = "The mail may have been delivered; it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold."
 _STARTTLS_WANTED = "Port 587 needs EMAIL_USE_TLS=True, EMAIL_USE_SSL=False (or use 465 with SSL)."
 _SSL_WANTED = "Port 465 needs EMAIL_USE_SSL=True, EMAIL_USE_TLS=False."
 

@@ -280,11 +280,13 @@ def waiting(db: Database, *, resend: bool, interview_id: int | None = None) -> i
     return fetch(db, f"SELECT count(*) FROM notification WHERE {states}{condition}", parameters)[0][0]
 
 
-def first_waiting(db: Database, *, limit: int, interview_id: int | None = None) -> list[int]:
-    """The interviews of the first queued mails, in the order in which they fall due."""
+def first_waiting(db: Database, *, limit: int, untried: bool, interview_id: int | None = None) -> tuple[int, list[int]]:
+    """How many mails are queued, only those never tried if `untried`; and the interviews of the first ones due."""
     condition, parameters = _of(interview_id)
-    sql = f"SELECT interview_id FROM notification WHERE state = 'queued'{condition} ORDER BY due_at, id LIMIT ?"
-    return [row[0] for row in fetch(db, sql, (*parameters, limit))]
+    condition = f"state = 'queued'{' AND attempts = 0' if untried else ''}{condition}"
+    count = fetch(db, f"SELECT count(*) FROM notification WHERE {condition}", parameters)[0][0]
+    sql = f"SELECT interview_id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
+    return count, [row[0] for row in fetch(db, sql, (*parameters, limit))]
 
 
 def next_due(db: Database, *, resend: bool = True) -> float | None:

@@ -69,7 +69,7 @@ def test_a_paused_account_is_told_once_for_each_mail_of_its_group_and_in_one_lin
     assert len(lines("[EMAIL FAILED]")) == 1
     assert len(held_back) == 7
     assert waiting.startswith("[EMAIL NOT SENT] interview ")
-    assert " and 20 more: the account is paused" in waiting
+    assert " and 19 more: the account is paused" in waiting
 
 
 def test_an_unverified_sender_pauses_the_account_and_a_corrected_one_sends(post):

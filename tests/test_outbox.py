@@ -297,7 +297,8 @@ def test_waiting_counts_what_still_goes_by_itself(desk, queued):
     assert outbox.waiting(desk.db, resend=True) == 3
     assert outbox.waiting(desk.db, resend=False) == 2
     assert outbox.waiting(desk.db, resend=True, interview_id=2) == 0
-    assert outbox.first_waiting(desk.db, limit=9) == [4]
+    assert outbox.first_waiting(desk.db, limit=9, untried=False) == (1, [4])
+    assert outbox.first_waiting(desk.db, limit=9, untried=True) == (1, [4])
 
 
 def test_due_counts_what_could_be_claimed_now_up_to_a_limit(desk, queued):
