@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from smtp_server import SmtpServer
 
 from notebooks import portal_process
 from store import database, places, sample, session_keys, times
@@ -121,6 +122,27 @@ def expected_outcomes(path: Path) -> dict[int, str]:
         place = file.header["expected_outcome"]
         # A row with a cell too few has no expectation in its last one.
         return {line: (cells[place : place + 1] or [""])[0] or "refused: row_cells" for line, cells in file}
+
+
+def test_a_server_that_wants_a_login_pauses_the_job_keeps_the_bookings_and_names_the_fix(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    with SmtpServer({"MAIL": "530 5.7.0 Authentication Required"}) as server:
+        environment |= {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port),
+                        "EMAIL_HOST_PASSWORD": "", "DEFAULT_FROM_EMAIL": "interviews@acme.org"}  # fmt: skip
+        done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url="http://127.0.0.1:9")
+    assert done.returncode != 0
+    assert Counter(outcomes(environment).values()) == {"created": 200}
+    said = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
+    assert "The mail account is paused" in said
+    assert "Set EMAIL_HOST_USER and EMAIL_HOST_PASSWORD." in said
+    assert "[SUCCESS]" not in (tmp_path / "out.log").read_text(encoding="utf-8")
+
+
+def test_mails_that_are_left_to_another_job_are_no_failure(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, deliver_mail=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "mailbox").exists()
 
 
 def test_refused_rows_are_no_failure_where_they_are_allowed(tmp_path, environment):
