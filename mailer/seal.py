@@ -10,12 +10,12 @@ from store import session_keys
 _ADDRESS = re.compile(rb"://")
 _KEY = re.compile(session_keys.SESSION_KEY.pattern.encode())
 _WORD = re.compile(
-    rb"=\?utf-8\?b\?((?:[a-z0-9+/]{4})*+(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)\?=(?:\r\n )?", re.IGNORECASE
+    rb"=\?utf-8\?b\?((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)\?=(?:\r\n )?", re.IGNORECASE
 )
 
 _PHRASE = (
-    rb"(?:\"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*+\""
-    rb"|[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]++(?:(?:\r\n)? [A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]++)*+)"
+    rb"(?:\"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*\""
+    rb"|[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]++(?:(?:\r\n)? [A-Za-z0-9!#$%&'*+/=?^_`{|}~\-]++)*)"
 )
 
 
@@ -25,7 +25,7 @@ def _part(name: bytes, content_type: bytes) -> bytes:
         rb"--(?P=boundary)\r\n"
         rb"Content-Type: " + content_type + rb"; charset=utf-8\r\n"
         rb"Content-Transfer-Encoding: (?P<" + name + rb"_encoding>7bit|quoted-printable)\r\n\r\n"
-        rb"(?P<" + name + rb">(?:(?!--=_)[\x01-\x09\x0b\x0c\x0e-\x7f]{0,998}+\r\n)++)"
+        rb"(?P<" + name + rb">(?:(?!--=_)[\x01-\x09\x0b\x0c\x0e-\x7f]{0,998}+\r\n)+)"
     )
 
 
@@ -33,7 +33,7 @@ _SHAPE = re.compile(
     rb"From: (?:" + _PHRASE + rb"(?:\r\n)? <(?P<sender>[^\x00-\x20\x7f-\xff<>]++)>"
     rb"|(?P<bare_sender>[^\x00-\x20\x7f-\xff<>\"]++))\r\n"
     rb"To: (?P<recipient>[^\x00-\x20\x7f<>,;:\"]{3,990}+)\r\n"
-    rb"Subject: [\x20-\x7e]{1,900}+(?:\r\n [\x20-\x7e]{1,900}+)*+\r\n"
+    rb"Subject: [\x20-\x7e]{1,900}+(?:\r\n [\x20-\x7e]{1,900}+)*\r\n"
     rb"Date: [A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} \+0000\r\n"
     rb"Message-ID: <[!-;=?-~]{3,900}+>\r\n"
     rb"MIME-Version: 1\.0\r\n"

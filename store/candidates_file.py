@@ -125,7 +125,7 @@ class CandidatesFile:
     def _line_of_open_quote(self) -> int | None:
         record, delimiter = self._lines.record_text(), re.escape(self._delimiter)
         whole_cell = re.compile(
-            rf' *+(?:"[^"]*+(?:""[^"]*+)*+"|(?!")[^{delimiter}\r\n]*+)(?:{delimiter}|\r\n|\r|\n|\Z)'
+            rf' *+(?:"[^"]*+(?:""[^"]*+)*"|(?!")[^{delimiter}\r\n]*+)(?:{delimiter}|\r\n|\r|\n|\Z)'
         )
         place = 0
         while place < len(record):
