@@ -16,9 +16,10 @@ from mailer.mailbox import Delivered, Mailbox
 from mailer.portal_client import NotOpened, Page, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import Booked, Problem, problems_of
-from store import accounts, session_keys, sessions, times
+from store import accounts, history, session_keys, sessions, times
 from store.database import Database, database_id
 from store.facts import CANCELLED
+from store.history import MailRow
 from store.redaction import masked_address, one_line, redact
 from store.session_keys import KeyRing
 from store.sessions import SessionView
@@ -44,7 +45,10 @@ _NO_READ_BACK = Problem(
 
 @dataclass(frozen=True, slots=True)
 class ProofRow:
-    """One mail's proof, fit to be shown: `who` is masked, nothing holds a key. `link` is the page's state."""
+    """One mail's proof, fit to be shown: `who` is masked, nothing holds a key. `link` is the page's state.
+
+    A mail that is not `is_newest` was followed by another, and is held to what was booked when it was made.
+    """
 
     notification_id: int
     interview_id: int
@@ -56,6 +60,7 @@ class ProofRow:
     verdict: str
     problems: tuple[str, ...]
     fix: str
+    is_newest: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +97,15 @@ class ProofReport:
         cancelled = sum(row.kind == CANCELLED for row in self.rows)
         without = f" (a cancelled one has none: {cancelled})" if cancelled else ""
         return (
-            f"delivered to the right address, each with its own link{without}, the right time,"
+            f"delivered to the right address, each with its own link{without}, {self._times_proven()},"
             " and the link opens that candidate's page"
         )
+
+    def _times_proven(self) -> str:
+        older = sum(not row.is_newest for row in self.rows)
+        if older == len(self.rows):
+            return "the time that was booked then"
+        return f"the right time (an older mail says what was booked then: {older})" if older else "the right time"
 
     def _worst(self, verdict: str, word: str) -> str:
         rows = [row for row in self.rows if row.verdict == verdict]
@@ -115,7 +126,7 @@ def prove(
     sample: int | None = None, mailbox: Path | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
     now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
 ) -> ProofReport:  # fmt: skip
-    """Proves the named mails, those of a batch, or (neither given) every interview's newest; writes proof visits only.
+    """Proves the named mails, or the newest of every interview that a batch mailed, or of all; writes proof visits only.
 
     `mailbox` is the Maildir of what was delivered, None for a real mail server: then no row is proven. The portal is
     asked at `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant
@@ -134,9 +145,10 @@ def prove(
     chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
     address = backend_url_of_portal or _own_address(settings)
     with PortalClient(address, settings.backend_host) as portal:
-        proof = _Proof(db, ring, delivered, portal, clock, account_fingerprint)
+        proof = _Proof(db, ring, delivered, portal, clock)
         rows: list[ProofRow] = []
-        for chunk in proof_cases.cases(db, [mail.id for mail in chosen]):
+        pause = accounts.paused(db, account_fingerprint)
+        for chunk in proof_cases.cases(db, [mail.id for mail in chosen], pause):
             rows += proof.rows(chunk)
             progress(len(chunk))
     report = ProofReport(tuple(rows), len(mails))
@@ -145,7 +157,7 @@ def prove(
 
 
 def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailbox | None) -> set[int]:
-    doubtful = {mail.id for mail in mails if mail.state != "sent"}
+    doubtful = {mail.id for mail in mails if mail.is_unsent}
     if delivered is not None:
         delivered.index()
         doubtful |= {mail.id for mail in mails if len(delivered.find(mail.message_id)) != 1}
@@ -161,13 +173,11 @@ class _Proof:
     """What all rows of one proof share. `clock` gives aware UTC."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime],
-        account_fingerprint: str,
-    ):  # fmt: skip
+        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
+    ):
         self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, mails, portal, clock
         self.database = database_id(db)
         self.no_portal = self._checked_portal()
-        self.paused = _paused(db, account_fingerprint)
 
     def _checked_portal(self) -> Problem | None:
         try:
@@ -183,11 +193,13 @@ class _Proof:
     def _row(self, case: Case) -> ProofRow:
         if case.state != "sent":
             verdict = NOT_CHECKED if case.state == "superseded" else FAILED
-            return _row(case, "not sent", NOT_OPENED, verdict, [_unsent(case, self.paused)])
+            return _row(case, "not sent", NOT_OPENED, verdict, [_unsent("It", case.unsent)])
         booked = case.booked(self.ring, self.database)
         delivered, problems = self._read_back(case, booked)
         link, refused = self._opened(case, booked)
         problems += refused
+        if case.unsent is not None:
+            problems.insert(0, _unsent(f"A newer mail of this interview ({case.unsent.kind})", case.unsent))
         if problems:
             return _row(case, delivered, link, FAILED, problems)
         if self.delivered is None:
@@ -254,32 +266,28 @@ def _page_problems(page: Page, view: SessionView, allowed: set[str]) -> list[Pro
     return [Problem("page", what, _PAGE) for what in problems]
 
 
-def _unsent(case: Case, paused: Problem | None) -> Problem:
-    """Why a mail that is not `sent` cannot be proven."""
-    if case.state == "superseded":
+def _unsent(subject: str, mail: MailRow) -> Problem:
+    """Why a proof cannot be made of a mail, `subject`, that was not sent."""
+    if mail.state == "superseded":
         return Problem("superseded", "A newer mail of this interview took its place.", "prove the newer mail.")
-    if case.state in ("claimed", "handed_over"):
-        return Problem("sending", "It is being sent at this moment.", "prove again when the delivery has ended.")
-    if case.state == "queued":
-        if paused is not None:
-            return paused
-        reason = f" The last try: {case.reply}" if case.reply else ""
-        return Problem("queued", f"It is not sent yet.{reason}", case.fix or _DELIVER)
-    said = "It was not sent" if case.state == "failed" else "Nobody knows whether it arrived"
-    fix = case.fix or f"see why, then run `python -m mailer resend {case.id}`."
-    return Problem(case.state, f"{said}: {case.reply or 'no reason is recorded'}", fix)
-
-
-def _paused(db: Database, fingerprint: str) -> Problem | None:
-    pause = accounts.paused(db, fingerprint)
-    return Problem("paused", f"It is not sent yet, sending is paused: {pause.reason}", pause.fix) if pause else None
+    if mail.state in history.IN_HAND:
+        what = f"{subject} is being sent, or the program that was sending it has ended."
+        return Problem("sending", what, f"prove again when it is sent; {mail.fix}")
+    if mail.state == history.PAUSED:
+        return Problem("paused", f"{subject} is not sent yet, sending is paused: {mail.reply}", mail.fix)
+    if mail.state == "queued":
+        reason = f" The last try: {mail.reply}" if mail.reply else ""
+        return Problem("queued", f"{subject} is not sent yet.{reason}", mail.fix or _DELIVER)
+    said = "was not sent" if mail.state == "failed" else "may have arrived or not"
+    fix = mail.fix or f"see why, then run `python -m mailer resend {mail.notification_id}`."
+    return Problem(mail.state, f"{subject} {said}: {mail.reply or 'no reason is recorded'}", fix)
 
 
 def _row(case: Case, delivered: str, link: str, verdict: str, problems: list[Problem]) -> ProofRow:
     fixes = dict.fromkeys(problem.fix for problem in problems)
     return ProofRow(
         case.id, case.interview_id, case.kind, masked_address(case.recipient), case.state, delivered, link, verdict,
-        tuple(_shown(problem.what) for problem in problems), " ".join(_shown(fix) for fix in fixes),
+        tuple(_shown(problem.what) for problem in problems), " ".join(_shown(fix) for fix in fixes), case.is_newest,
     )  # fmt: skip
 
 

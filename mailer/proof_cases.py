@@ -4,42 +4,47 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from mailer.proof_checks import Booked
-from store import bulk, session_keys, sessions
+from store import bulk, history, session_keys, sessions
+from store.accounts import Pause
 from store.announcements import calendar_uid
 from store.database import Database, among, fetch, viewing
 from store.errors import NotFound
 from store.facts import CANCELLED, Facts, HandOver
+from store.history import MailRow
 from store.session_keys import KeyRing
 from store.sessions import SessionView
 
 CHUNK = 500
 
-_LISTED = "SELECT n.id, n.kind, n.state, n.message_id FROM notification n"
-_NEWER = (
-    "EXISTS (SELECT 1 FROM notification m WHERE m.interview_id = n.interview_id AND m.id > n.id"
-    " AND m.state <> 'superseded'{also})"
-)
+_NEWER = "SELECT max(m.id) FROM notification m WHERE m.interview_id = n.interview_id AND m.id > n.id AND m.state"
+_IS_NEWEST = f"({_NEWER} <> 'superseded') IS NULL"
+# An unsent mail waits for itself; one that was sent, for a later one that the candidate has not got yet.
+_UNSENT = f"CASE WHEN n.state <> 'sent' THEN n.id ELSE ({_NEWER} NOT IN ('sent', 'superseded')) END"
+_LISTED = f"SELECT n.id, n.kind, n.message_id, {_UNSENT} IS NOT NULL FROM notification n"
 _CASES = (
-    "SELECT n.id, n.interview_id, n.kind, n.state, n.recipient, n.message_id, n.facts, n.hand_over, n.reply, n.fix,"
-    f" NOT {_NEWER.format(also='')}, s.public, s.key_id, {sessions.VIEW_COLUMNS}"
+    "SELECT n.id, n.interview_id, n.kind, n.state, n.recipient, n.message_id, n.token, n.facts, n.hand_over,"
+    f" {_IS_NEWEST}, {_UNSENT}, s.public, s.key_id, {sessions.VIEW_COLUMNS}"
     f" FROM notification n JOIN interview_session s ON s.interview_id = n.interview_id {sessions.VIEW_JOINS}"
 )
-_OWN_COLUMNS = 13
+_UNSENT_COLUMN, _OWN_COLUMNS = 10, 13
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A mail that is to be proven."""
+    """A mail that is to be proven. `is_unsent`: it was not sent, or a later mail of its interview was not."""
 
     id: int
     kind: str
-    state: str
     message_id: str
+    is_unsent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One mail and its interview, as the record has them now. `is_newest`: no later mail of the interview stands."""
+    """One mail and its interview, as the record has them now. `is_newest`: no later mail of the interview stands.
+
+    `unsent` is the mail itself if it was not sent, else the latest later one of the interview that was not.
+    """
 
     id: int
     interview_id: int
@@ -47,11 +52,11 @@ class Case:
     state: str
     recipient: str = field(repr=False)
     message_id: str
+    token: str = field(repr=False)
     facts: Facts = field(repr=False)
     hand_over: HandOver | None
-    reply: str
-    fix: str
     is_newest: bool
+    unsent: MailRow | None
     public: str = field(repr=False)
     key_id: str
     view: SessionView = field(repr=False)
@@ -67,13 +72,15 @@ class Case:
         if self.is_newest and self.kind != CANCELLED:
             view = self.view
             facts = replace(facts, starts_at=view.started_at, ends_at=view.ended_at, timezone=view.timezone)
-        return Booked(facts, self.hand_over, self.recipient, session_keys.link(self.hand_over.backend_url, key))
+        link = session_keys.link(self.hand_over.backend_url, key)
+        return Booked(facts, self.hand_over, self.recipient, link, self.message_id, self.token)
 
 
 def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: int | None) -> list[Listed]:
-    """The mails of that list, or of that batch, or of the whole record: of these two each interview's newest.
+    """The mails of that list, or the newest of each interview that the batch mailed, or of each in the record.
 
-    Superseded mails are left out unless they are named. Raises NotFound for an id that is no mail's.
+    The newest may be later than the batch. Superseded mails are left out unless they are named. Raises NotFound for an
+    id that is no mail's.
     """
     if notification_ids is not None:
         rows = fetch(
@@ -82,12 +89,13 @@ def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: in
         missing = set(notification_ids) - {row[0] for row in rows}
         if missing:
             raise NotFound("notification_ids", min(missing))
-    elif batch_id is not None:
-        newest = f"n.state <> 'superseded' AND NOT {_NEWER.format(also=' AND m.batch_id = n.batch_id')}"
-        rows = fetch(db, f"{_LISTED} WHERE n.batch_id = ? AND {newest} ORDER BY n.id", (batch_id,))
     else:
-        rows = fetch(db, f"{_LISTED} WHERE n.state <> 'superseded' AND NOT {_NEWER.format(also='')} ORDER BY n.id")
-    return [Listed(*row) for row in rows]
+        sql, given = f"{_LISTED} WHERE n.state <> 'superseded' AND {_IS_NEWEST}", ()
+        if batch_id is not None:
+            sql += " AND n.interview_id IN (SELECT b.interview_id FROM notification b WHERE b.batch_id = ?)"
+            given = (batch_id,)
+        rows = fetch(db, f"{sql} ORDER BY n.id", given)
+    return [Listed(*row[:3], bool(row[3])) for row in rows]
 
 
 def sampled(mails: Sequence[Listed], size: int | None, doubtful: Collection[int]) -> list[Listed]:
@@ -108,18 +116,23 @@ def sampled(mails: Sequence[Listed], size: int | None, doubtful: Collection[int]
     return [mail for mail in mails if mail.id in chosen]
 
 
-def cases(db: Database, ids: Sequence[int]) -> Iterator[list[Case]]:
-    """What the record says of these mails, in their order, a chunk at a time; each chunk is one view of the record."""
+def cases(db: Database, ids: Sequence[int], pause: Pause | None) -> Iterator[list[Case]]:
+    """What the record says of these mails, in their order, a chunk at a time; each chunk is one view of the record.
+
+    Queued mails are told to be paused if there is a `pause`.
+    """
     for start in range(0, len(ids), CHUNK):
         chunk = bulk.values(db, ids[start : start + CHUNK])
         with viewing(db):
             rows = fetch(db, f"{_CASES} WHERE {among(db, 'n.id')} ORDER BY n.id", (chunk,))
-        yield [_case(row) for row in rows]
+            waited_for = {row[_UNSENT_COLUMN] for row in rows} - {None}
+            unsent = {mail.notification_id: mail for mail in history.mails(db, sorted(waited_for), pause=pause)}
+        yield [_case(row, unsent) for row in rows]
 
 
-def _case(row: tuple) -> Case:
-    facts, hand_over, reply, fix, newest, public, key_id = row[6:_OWN_COLUMNS]
+def _case(row: tuple, unsent: dict[int, MailRow]) -> Case:
+    facts, hand_over, newest, waited_for, public, key_id = row[7:_OWN_COLUMNS]
     return Case(
-        *row[:6], Facts.from_json(facts), HandOver.from_json(hand_over) if hand_over else None, reply or "", fix or "",
-        bool(newest), public, key_id, sessions.view_of(row[_OWN_COLUMNS:]),
+        *row[:7], Facts.from_json(facts), HandOver.from_json(hand_over) if hand_over else None, bool(newest),
+        unsent.get(waited_for), public, key_id, sessions.view_of(row[_OWN_COLUMNS:]),
     )  # fmt: skip

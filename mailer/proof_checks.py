@@ -4,7 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from email import message_from_bytes, policy
+from email.errors import MessageError
+from email.message import EmailMessage
 from email.utils import parseaddr
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from icalendar import Calendar, Component
@@ -12,7 +16,7 @@ from icalendar import Calendar, Component
 from mailer import calendar, messages
 from mailer.errors import MailerError
 from mailer.mailbox import Delivered, MailUnreadable
-from mailer.proof_reading import ADDRESS, MALFORMED, Reading, decoded, read
+from mailer.proof_reading import ADDRESS, MALFORMED, Reading, decoded, pieces, read
 from store import session_keys, times
 from store.facts import CANCELLED, Facts, HandOver
 
@@ -21,6 +25,10 @@ CHANGED = (
     " and mail the candidate again by booking another time."
 )
 TRACKING = "switch off click and open tracking (link rewriting) at the mail provider, then mail again."
+ALTERED = (
+    "something between the mail server and the mailbox rewrites mails: find it, switch it off, and mail the candidate"
+    " again by booking another time (if mailer/templates were changed after the mail was sent, that is the difference)."
+)
 FOREIGN_KEY = "tell the candidate not to use this mail, and have the key that it holds revoked."
 
 _SHAPE = ("multipart/alternative", "text/plain", "text/html", "text/calendar")
@@ -47,6 +55,14 @@ class Booked:
     hand_over: HandOver
     recipient: str = field(repr=False)
     link: str = field(repr=False)
+    message_id: str
+    token: str = field(repr=False)
+
+    def composed(self) -> bytes:
+        """The mail as the record makes it now. Raises NotComposed."""
+        return messages.compose(
+            self.facts, self.hand_over, message_id=self.message_id, token=self.token, link=self.link
+        )
 
     @property
     def key(self) -> str:
@@ -68,7 +84,8 @@ def problems_of(copies: Sequence[Delivered], booked: Booked) -> list[Problem]:
     found += _of_keys(mail, booked)
     found += _of_words(mail, booked.facts)
     found += _of_calendar(mail, booked)
-    return list(dict.fromkeys(found))
+    # What was found above has better words for the same differences.
+    return list(dict.fromkeys(found)) or list(_of_the_rest(copies[0], booked))
 
 
 def _of_copies(copies: Sequence[Delivered], booked: Booked) -> Iterator[Problem]:
@@ -79,6 +96,28 @@ def _of_copies(copies: Sequence[Delivered], booked: Booked) -> Iterator[Problem]
             told = copy.recipient_envelope or "nobody that the mailbox names"
             fix = "find out what redirects mails on their way, and tell whoever got it not to open the link."
             yield Problem("envelope", f"It was delivered to {told} instead of the booked address.", fix)
+
+
+def _of_the_rest(copy: Delivered, booked: Booked) -> Iterator[Problem]:
+    """Whatever else is not as the record makes it: nothing in a proven mail is left unlooked at."""
+    try:
+        made = booked.composed()
+        differing = [] if copy.sent == made else _differing(copy.message, made)
+    except messages.NotComposed as error:
+        yield Problem("not_composed", f"The record makes no mail to compare it with: {error.args[0]}", error.fix)
+    except MailUnreadable as error:
+        yield Problem("unreadable", error.args[0])
+    except (MessageError, *MALFORMED) as error:
+        yield Problem("altered", f"It cannot be compared with what was sent ({type(error).__name__}).", ALTERED)
+    else:
+        if differing:
+            what = f"It differs from the mail that the record makes: {', '.join(differing)[:200]}."
+            yield Problem("altered", what, ALTERED)
+
+
+def _differing(message: EmailMessage, made: bytes) -> list[str]:
+    given, wanted = pieces(message), pieces(cast(EmailMessage, message_from_bytes(made, policy=policy.default)))
+    return [name[:30] for name in wanted | given if name not in given or given[name] != wanted.get(name)]
 
 
 def _of_headers(mail: Reading, booked: Booked) -> Iterator[Problem]:
@@ -159,22 +198,22 @@ def _of_words(mail: Reading, facts: Facts) -> Iterator[Problem]:
     for part, lines in (("text", mail.text), ("HTML", mail.html.lines)):
         block = _DETAILS.search(lines)
         said = dict(reversed(_DETAIL.findall(block[0]))) if block else {}
-        for label, words in _wanted(facts, said).items():
-            if said.get(label) != words and not said.get(label, "").startswith(f"{words} ("):
+        for label, (words, zone_name) in _wanted(facts, said).items():
+            if said.get(label) not in (words, f"{words} ({zone_name})"):
                 shown = repr(said[label][:80]) if label in said else "nothing"
                 yield Problem("time", f"The {part} says {shown} as {label}, the record says {words!r}.")
 
 
-def _wanted(facts: Facts, said: dict[str, str]) -> dict[str, str]:
-    length = (facts.ends_at - facts.starts_at).total_seconds()
-    date, clock = _clock(facts.starts_at, facts.timezone)
-    wanted = {"Date": date, "Time": clock, "Duration": times.duration_words(length)}
-    if "In India" in said:
-        wanted["In India"] = ", ".join(_clock(facts.starts_at, messages.INDIA))
-    if "Your local time" in said:
-        wanted["Your local time"] = ", ".join(_clock(facts.starts_at, facts.candidate_timezone or "UTC"))
+def _wanted(facts: Facts, said: dict[str, str]) -> dict[str, tuple[str, str]]:
+    """By label what must be said, and the zone whose name may follow."""
+    booked, length = facts.timezone, (facts.ends_at - facts.starts_at).total_seconds()
+    date, clock = _clock(facts.starts_at, booked)
+    wanted = {"Date": (date, ""), "Time": (clock, booked), "Duration": (times.duration_words(length), "")}
+    for label, zone_name in (("In India", messages.INDIA), ("Your local time", facts.candidate_timezone or "UTC")):
+        if label in said:
+            wanted[label] = ", ".join(_clock(facts.starts_at, zone_name)), zone_name
     if facts.previous_starts_at is not None:
-        wanted["Old time"] = ", ".join(_clock(facts.previous_starts_at, facts.timezone))
+        wanted["Old time"] = ", ".join(_clock(facts.previous_starts_at, booked)), booked
     return wanted
 
 

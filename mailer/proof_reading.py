@@ -1,7 +1,7 @@
 """One delivered mail, decoded for checking: its headers, words, addresses and calendar. It judges nothing."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.errors import MessageError
 from email.header import decode_header, make_header
@@ -15,6 +15,11 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s<>\"'\\]*", re.IGNORECASE)
 MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
 """What a malformed header or calendar value raises when it is read."""
 
+DELIVERY_HEADERS = ("received", "return-path", "delivered-to", "x-original-to", "x-envelope-to")
+"""What servers put on top of a mail while it travels (RFC 5321 section 4.4); it changes nothing that is read."""
+
+_PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
+_ENCODINGS = ("7bit", "8bit", "quoted-printable", "base64")
 _FOLD = re.compile(r"\r?\n[ \t]")
 _TARGETS = ("href", "src", "srcset", "action", "background", "poster")
 
@@ -48,21 +53,45 @@ def read(mail: Delivered) -> Reading:
 
 
 def _parsed(message: EmailMessage) -> Reading:
-    headers: dict[str, list[str]] = {}
-    for name, value in message.raw_items():
-        headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
     # Each look at a part's type parses its header anew, so it is taken once.
     types = [(part.get_content_type(), cast(EmailMessage, part)) for part in message.walk()]
     parts = dict(reversed(types))
     event = parts.get("text/calendar")
     return Reading(
-        headers,
+        _headers(message),
         tuple(content_type for content_type, _ in types),
         str(event.get_param("method", "")) if event is not None else "",
         _words(text_of, parts.get("text/plain")).replace("\r\n", "\n"),
         Html(_words(html_of, parts.get("text/html"))),
         _FOLD.sub("", _words(calendar_of, event)),
     )
+
+
+def _headers(message: EmailMessage) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in message.raw_items():
+        headers.setdefault(name.lower(), []).append(_unfolded(str(value)))
+    return headers
+
+
+def pieces(message: EmailMessage) -> dict[str, object]:
+    """A mail of text, HTML and calendar by named pieces, to be compared with another's.
+
+    Two mails have equal pieces if they differ only in line ends, folding, the encoding of their parts, and what
+    delivery puts on top. Raises MALFORMED and MessageError for one that cannot be taken apart.
+    """
+    own = {name: values for name, values in _headers(message).items() if name not in DELIVERY_HEADERS}
+    found: dict[str, object] = {f"{name.title()} header": values for name, values in own.items()}
+    for part in cast(Iterator[EmailMessage], message.iter_parts()):
+        name = _PARTS.get(part.get_content_type(), "other part")
+        headers = _headers(part)
+        encodings = [value.lower() in _ENCODINGS for value in headers.pop("content-transfer-encoding", ["7bit"])]
+        found[name] = part.get_payload(decode=True).replace(b"\r\n", b"\n").rstrip(b"\n")
+        found[f"{name}'s headers"] = headers, encodings
+    # Decoding above adds to the defects.
+    found["structure"] = [type(defect).__name__ for part in message.walk() for defect in part.defects]
+    found["words around the parts"] = [(words or "").strip() for words in (message.preamble, message.epilogue)]
+    return found
 
 
 def _words(reader: Callable[[EmailMessage], str | None], part: EmailMessage | None) -> str:

@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 OTHERS_SECONDS = 20.0
 """So long a run waits for another program that is sending mails of the same file."""
-_ELSEWHERE = ("claimed", "handed_over")
 SAMPLE = "notebooks/data/candidates_sample.csv"
 
 
@@ -44,7 +43,7 @@ def candidates_file(batch_csv: str, prove_sample: int) -> Path:
 def plan(run: Run, path: Path, fingerprint: str) -> BatchReport:
     """The plan to look at or to apply: the one with the fingerprint, or a new one."""
     if fingerprint:
-        return batches.planned(run.db, fingerprint)
+        return batches.planned(run.db, fingerprint, path, run.settings)
     with bar("planning") as progress:
         return batches.plan_batch(run.db, path, settings=run.settings, clock=times.now, progress=progress)
 
@@ -109,7 +108,7 @@ def _rows_at_rest(run: Run, booked: BatchReport, pause: Pause | None, resend: bo
     until = time.monotonic() + patience
     while True:
         rows = history.batch_mails(run.db, booked.batch_id, pause=pause, resend=resend)
-        if time.monotonic() >= until or not any(row.state in _ELSEWHERE for row in rows):
+        if time.monotonic() >= until or not any(row.state in history.IN_HAND for row in rows):
             return rows
         time.sleep(1)
 
@@ -144,14 +143,14 @@ def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *
 
 
 def _mailing_reasons(rows: list[MailRow]) -> Iterator[str]:
-    elsewhere = [row for row in rows if row.state in _ELSEWHERE]
+    elsewhere = [row for row in rows if row.state in history.IN_HAND]
     if elsewhere:
         until = max((times.iso(row.next_at) for row in elsewhere if row.next_at), default="its lease is over")
         yield (
             f"{len(elsewhere)} mails are in the hands of another program. To fix: let it end; if it was stopped, run this"
             f" again after {until}."
         )
-    stuck = [row for row in rows if row.state not in ("sent", "superseded", *_ELSEWHERE)]
+    stuck = [row for row in rows if row.state not in ("sent", "superseded", *history.IN_HAND)]
     if stuck:
         yield f"{len(stuck)} mails are not sent. To fix: see the table of mails, and the log."
 

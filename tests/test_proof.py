@@ -93,7 +93,10 @@ def test_moved_and_cancelled_interviews_are_proven_with_every_mail(office):
     assert [(row.kind, row.verdict, row.link) for row in report.rows] == [
         ("invitation", PROVEN, "cancelled"), ("rescheduled", PROVEN, "cancelled"), ("cancelled", PROVEN, "cancelled"),
     ]  # fmt: skip
-    assert "(a cancelled one has none: 1)" in report.sentence
+    assert (
+        "(a cancelled one has none: 1), the right time (an older mail says what was booked then: 2)" in report.sentence
+    )
+    assert "the time that was booked then" in office.prove(booked).sentence
 
 
 def test_an_interview_that_was_changed_by_hand_fails_its_newest_mail(office, sent):
@@ -121,6 +124,9 @@ LINK = b"https://interviews.example.com/?session_key="
     ({"tamper": lambda mail: mail.replace(b"IST", b"PST")}, "The text says", "changes mails"),
     ({"tamper": lambda mail: mail.replace(b"method=REQUEST", b"method=CANCEL")}, "METHOD", "changes mails"),
     ({"tamper": lambda mail: mail.replace(b"UID:", b"UID:x")}, "as UID", "changes mails"),
+    ({"tamper": lambda mail: mail.replace(b"\r\nTo:", b"\r\nReply-To: e@x.org\r\nTo:")}, "Reply-To", "rewrites mails"),
+    ({"tamper": lambda mail: mail.replace(b"STATUS:CONFIRMED", b"STATUS:CANCELLED")}, "the record makes: calendar.",
+     "rewrites mails"),
     ({"keep": False}, "not in the mailbox", "SANDBOX_MAILBOX"),
 ])  # fmt: skip
 def test_what_is_wrong_with_a_delivered_mail_is_told_with_the_fix(office, how, words, fix):

@@ -1,13 +1,13 @@
 """Which mails a proof takes in, and what it says of those that were not sent."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mailer import mailbox
 from mailer.proof import FAILED, NOT_CHECKED, PROVEN
 from mailer.proof_cases import Listed, sampled
-from store import accounts
+from store import accounts, times
 from store.database import execute
 from store.errors import NotFound
 
@@ -17,14 +17,16 @@ DAY = timedelta(days=1)
 
 @pytest.mark.parametrize(("state", "words", "fix"), [
     ("queued", "It is not sent yet.", "python -m mailer deliver"),
-    ("claimed", "It is being sent at this moment.", "when the delivery has ended"),
-    ("handed_over", "It is being sent at this moment.", "when the delivery has ended"),
+    ("claimed", "It is being sent, or the program that was", "run the job again after 09:21 UTC, or leave `make deliver`"),
+    ("handed_over", "It is being sent, or the program that was", "run the job again after 09:21 UTC, or leave"),
     ("failed", "It was not sent: no reason is recorded", "python -m mailer resend"),
-    ("unknown", "Nobody knows whether it arrived", "python -m mailer resend"),
+    ("unknown", "It may have arrived or not: no reason", "run the job again after 09:51 UTC, or leave `make deliver`"),
 ])  # fmt: skip
 def test_a_mail_that_is_not_sent_fails_with_what_to_do(office, state, words, fix):
     booked = office.book()
-    execute(office.db, "UPDATE notification SET state = ? WHERE id = ?", (state, booked.notification_id))
+    lease_until, due_at = (times.epoch(datetime(2026, 1, 9, 9, minute, 30, tzinfo=UTC)) for minute in (20, 50))
+    execute(office.db, "UPDATE notification SET state = ?, lease_until = ?, due_at = ? WHERE id = ?",
+            (state, lease_until, due_at, booked.notification_id))  # fmt: skip
     row = office.row(booked)
     assert (row.state, row.verdict, row.delivered, row.link) == (state, FAILED, "not sent", "not opened")
     assert row.problems[0].startswith(words)
@@ -70,6 +72,47 @@ def test_a_batch_is_proven_by_its_newest_mail_of_each_interview(office):
     execute(office.db, "UPDATE notification SET batch_id = NULL WHERE batch_id = 77")
 
 
+def test_a_batch_whose_interviews_were_changed_since_is_proven_only_with_the_new_mails(office):
+    booked = [office.book() for _ in range(3)]
+    for one in booked:
+        execute(office.db, "UPDATE notification SET batch_id = 78 WHERE id = ?", (one.notification_id,))
+    office.send()
+    office.move(booked[0], 2 * DAY)
+    office.cancel(booked[1])
+    rows = office.prove(batch_id=78).rows
+    assert [(row.kind, row.verdict) for row in sorted(rows, key=lambda row: row.interview_id)] == [
+        ("rescheduled", FAILED), ("cancelled", FAILED), ("invitation", PROVEN),
+    ]  # fmt: skip
+    office.send()
+    assert office.prove(batch_id=78).is_proven
+    execute(office.db, "UPDATE notification SET batch_id = NULL WHERE batch_id = 78")
+
+
+def test_a_sent_mail_is_not_proven_while_a_newer_one_waits(office, sent):
+    office.move(sent, 2 * DAY)
+    row = office.row(sent)
+    assert (row.state, row.delivered, row.verdict, row.is_newest) == ("sent", "1 copy", FAILED, False)
+    assert row.problems == ("A newer mail of this interview (rescheduled) is not sent yet.",)
+    assert row.fix == "run `python -m mailer deliver`, then prove again."
+
+
+def test_what_holds_up_the_newer_mail_is_told(office, sent):
+    moved = office.move(sent, 2 * DAY)
+    execute(office.db, "UPDATE notification SET state = 'failed', reply = ?, fix = ? WHERE id = ?",
+            ("550 no such user", "correct candidate_email.", moved.notification_id))  # fmt: skip
+    row = office.row(sent)
+    assert row.problems == ("A newer mail of this interview (rescheduled) was not sent: 550 no such user",)
+    assert row.fix == "correct candidate_email."
+
+
+def test_a_sample_takes_in_a_sent_mail_whose_newer_one_waits(office):
+    booked = [office.book() for _ in range(6)]
+    office.send()
+    office.move(booked[4], 2 * DAY)
+    report = office.prove(*booked, sample=2)
+    assert booked[4].notification_id in [row.notification_id for row in report.rows if row.verdict == FAILED]
+
+
 def test_the_whole_record_is_proven_without_ids(office, sent):
     execute(office.db, "UPDATE notification SET state = 'superseded' WHERE id < ?", (sent.notification_id,))
     assert [row.notification_id for row in office.prove().rows] == [sent.notification_id]
@@ -104,7 +147,7 @@ def test_a_sample_says_that_it_is_one_and_takes_in_whatever_is_doubtful(office):
 
 
 def test_a_sample_is_spread_always_the_same_and_holds_every_kind():
-    mails = [Listed(number, "cancelled" if number == 40 else "invitation", "sent", "") for number in range(100)]
+    mails = [Listed(number, "cancelled" if number == 40 else "invitation", "", False) for number in range(100)]
     chosen = [mail.id for mail in sampled(mails, 12, {7})]
     assert chosen == [mail.id for mail in sampled(mails, 12, {7})]
     assert len(chosen) == 12

@@ -1,15 +1,18 @@
 """What one delivered mail must be and say to be proven, and how each thing that is changed on the way is told."""
 
 import re
+import shutil
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from mailer import messages, proof_checks
 from mailer.mailbox import Mail, Mailbox, keep, prepare
 from mailer.messages import compose
 from mailer.proof_checks import Booked, problems_of
+from mailer.proof_reading import read
 from store import session_keys
 from store.facts import CANCELLED, INVITATION, RESCHEDULED, Facts, HandOver
 
@@ -29,7 +32,7 @@ INVITED = Facts(
 MOVED = replace(INVITED, kind=RESCHEDULED, sequence=1, previous_starts_at=START - timedelta(days=1))
 CALLED_OFF = replace(INVITED, kind=CANCELLED, sequence=2)
 HAND_OVER = HandOver(START - timedelta(days=3), SENDER, "Example Jobs", SITE)
-BOOKED = Booked(INVITED, HAND_OVER, RECIPIENT, LINK)
+BOOKED = Booked(INVITED, HAND_OVER, RECIPIENT, LINK, MESSAGE_ID, TOKEN)
 CLICKS = b"https://click.tracker.example/ls/click?upn=" + LINK.encode()
 
 
@@ -44,8 +47,9 @@ def swap(old, new, part=None):
         sections = octets.split(b"--=_" + TOKEN.encode())
         chosen = range(len(sections)) if part is None else [part]
         for number in chosen:
-            changed = sections[number].replace(b"\r\n ", b"") if part == 3 else sections[number]
-            sections[number] = changed.replace(old, new)
+            if part == 3 and old not in sections[number]:
+                sections[number] = sections[number].replace(b"\r\n ", b"")
+            sections[number] = sections[number].replace(old, new)
         result = (b"--=_" + TOKEN.encode()).join(sections)
         assert result != octets
         return result
@@ -100,6 +104,16 @@ def test_another_encoding_of_the_same_words_is_proven(found):
     assert found(as_base64(made())) == []
 
 
+@pytest.mark.parametrize("travelled", [
+    lambda octets: octets.replace(b"\r\n", b"\n"),
+    lambda octets: b"Received: from a.example by b.example;\r\n Mon, 30 Nov 2026 07:00:00 +0000\r\n" + octets,
+    lambda octets: octets.replace(b"Subject: Interview Scheduled -", b"Subject: Interview Scheduled\r\n -"),
+], ids=["line ends", "trace", "folding"])  # fmt: skip
+def test_what_every_delivery_may_do_to_a_mail_is_proven(found, travelled):
+    assert travelled(made()) != made()
+    assert found(travelled(made())) == []
+
+
 def test_two_copies_with_the_same_bytes_are_proven(found):
     assert found(made(), made()) == []
 
@@ -140,6 +154,7 @@ TAMPERINGS = [
      "o.tracker.example"),
     ("a pixel without a scheme", swap(b"</body>", b'<img src="//o.tracker.example/p"></body>', 2), "second_link",
      "HTML"),
+    ("a base", swap(b"<head>", b'<head><base href="//evil.example">', 2), "second_link", "HTML"),
     ("a second address", swap(b"Bring ID.", b"See http://other.example/.", 1), "second_link", "other.example"),
     ("an address in a style", swap(b"<h1 style=\"", b"<h1 style=\"background:url(http://x.example/a);", 2),
      "second_link", "x.example"),
@@ -156,6 +171,8 @@ TAMPERINGS = [
     ("another date", swap(b"Monday, 30", b"Tuesday, 1", 1), "time", "as Date"),
     ("another local time", swap(b"08:20 AM CET", b"09:20 AM CET", 2), "time", "as Your local time"),
     ("another duration", swap(b"45 minutes", b"60 minutes", 1), "time", "as Duration"),
+    ("words after the zone", swap(b"PM IST (Asia/Kolkata)", b"PM IST (no, come at 3 AM)", 1), "time", "come at 3 AM"),
+    ("another zone's name", swap(b"IST (Asia/Kolkata)", b"IST (Europe/Dublin)", 2), "time", "Europe/Dublin"),
     ("no time", swap(b"- Time: 12:50 PM IST (Asia/Kolkata)\r\n", b"", 1), "time", "The text says nothing as Time"),
     ("another start in the calendar", swap(b"DTSTART:20261130T072000Z", b"DTSTART:20261130T125000Z", 3), "calendar",
      "as DTSTART, the record says 20261130T072000Z"),
@@ -182,6 +199,85 @@ TAMPERINGS = [
      "decoded"),
     ("an address that cannot be read", swap(LINK.encode(), b"https://[broken/", 1), "click_tracking", "no host"),
 ]  # fmt: skip
+
+
+ALTERATIONS = [
+    ("an address without a scheme", swap(b"Bring ID.", b"See www.evil.example.", 1), "text"),
+    ("another opening", swap(b"15 minutes before", b"99 minutes before", 1), "text"),
+    ("another name", swap(b"Hello Asha Rao", b"Hello Eve", 2), "HTML"),
+    ("a script", swap(b"</body>", b"<script>location='/'+'/evil.example'</script></body>", 2), "HTML"),
+    ("a refresh", swap(b"<head>", b'<head><meta http-equiv="refresh" content="0;url=//evil.example">', 2), "HTML"),
+    ("a form", swap(b"</body>", b'<button formaction="//evil.example">Go</button></body>', 2), "HTML"),
+    ("a style", swap(b"<h1 style=\"", b"<h1 style=\"background:url(//evil.example/a);", 2), "HTML"),
+    ("a comment", swap(b"</body>", b"<!-- x --></body>", 2), "HTML"),
+    ("a Reply-To", swap(b"\r\nTo:", b"\r\nReply-To: eve@evil.example\r\nTo:"), "Reply-To header"),
+    ("a named sender", swap(b"From: Example Jobs", b"From: Evil Jobs"), "From header"),
+    ("another date", swap(b"\r\nDate: Fri, 27 Nov 2026", b"\r\nDate: Mon, 01 Jan 1990"), "Date header"),
+    ("no Auto-Submitted", swap(b"Auto-Submitted: auto-generated\r\n", b""), "Auto-Submitted header"),
+    ("a cancelled event", swap(b"STATUS:CONFIRMED", b"STATUS:CANCELLED", 3), "calendar"),
+    ("an event that comes again", swap(b"STATUS:", b"RRULE:FREQ=DAILY\r\nSTATUS:", 3), "calendar"),
+    ("another alarm", swap(b"TRIGGER:-PT15M", b"TRIGGER:-PT99M", 3), "calendar"),
+    ("another charset", swap(b"text/plain; charset=utf-8", b"text/plain; charset=latin-1", 1), "text's headers"),
+    ("a name for a part", swap(b"charset=utf-8", b"charset=utf-8; name=x.exe", 2), "HTML's headers"),
+    ("two encodings", swap(b"\r\nContent-Transfer-E", b"\r\nContent-Transfer-Encoding: 7bit\r\nContent-Transfer-E", 3),
+     "calendar's headers"),
+    ("words before the parts", lambda octets: octets.replace(b'01234567"\r\n\r\n', b'01234567"\r\n\r\nCome at 3 AM.\r\n'),
+     "words around the parts"),
+    ("words after the parts", lambda octets: octets + b"Come at 3 AM.\r\n", "words around the parts"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tamper", "where"), [case[1:] for case in ALTERATIONS], ids=[c[0] for c in ALTERATIONS])
+def test_whatever_else_is_changed_is_told_by_where_it_is(found, tamper, where):
+    problems = found(tamper(made()))
+    assert [(problem.code, problem.what) for problem in problems] == [
+        ("altered", f"It differs from the mail that the record makes: {where}.")
+    ]
+    assert problems[0].fix.startswith("something between the mail server and the mailbox rewrites mails")
+
+
+@pytest.fixture
+def other_templates(tmp_path, monkeypatch):
+    """Changes the words of the templates, for this test only, when it is called."""
+
+    def forget():
+        messages._template.cache_clear()
+        messages._sentences.cache_clear()
+
+    def change():
+        shutil.copytree(messages.TEMPLATES, tmp_path / "templates")
+        with (tmp_path / "templates" / "closing.tpl").open("a") as closing:
+            closing.write("\nBe well.\n")
+        monkeypatch.setattr(messages, "TEMPLATES", tmp_path / "templates")
+        forget()
+
+    yield change
+    monkeypatch.undo()
+    forget()
+
+
+def test_a_mail_made_with_other_templates_is_not_proven(found, other_templates):
+    sent = made()
+    other_templates()
+    problems = found(sent)
+    assert [problem.what for problem in problems] == ["It differs from the mail that the record makes: text, HTML."]
+    assert "mailer/templates were changed" in problems[0].fix
+
+
+def test_a_mail_that_vanishes_while_it_is_compared_is_told(found, monkeypatch):
+    def read_before_it_vanished(mail):
+        reading = read(mail)
+        mail.path.unlink()
+        return reading
+
+    monkeypatch.setattr(proof_checks, "read", read_before_it_vanished)
+    assert [problem.code for problem in found(made())] == ["unreadable"]
+
+
+def test_a_record_that_no_longer_makes_a_mail_is_told(found):
+    problems = found(made(), booked=replace(BOOKED, token="short"))
+    assert [problem.code for problem in problems] == ["not_composed"]
+    assert problems[0].fix == "queue the mail again."
 
 
 @pytest.mark.parametrize(("tamper", "code", "words"), [case[1:] for case in TAMPERINGS], ids=[c[0] for c in TAMPERINGS])
