@@ -1,4 +1,4 @@
-"""The portal that candidates meet: routes, pages, and the server. Rules and the record are in `store`.
+"""The portal that candidates meet: routes and pages. Its server is in `portal_server`, rules and record in `store`.
 
 What a page tells whoever checks it (see `store.session_keys.proof_token`):
 `<meta name="interview-state" content="early">` is the access window's state (`store.sessions.STATES`) or the name of
@@ -10,12 +10,12 @@ import argparse
 import functools
 import hashlib
 import ipaddress
+import itertools
 import json
 import logging
 import os
 import re
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -25,9 +25,9 @@ from types import FrameType
 from urllib.parse import urlsplit
 
 import bottle
-import waitress
 from bottle import HTTPError, HTTPResponse, request, response
 
+from portal_server import BODY_BYTES, guarded, headers_for, is_https, listen, serve
 from store import database, places, session_keys, sessions, times, visits
 from store.errors import DatabaseUnusable, NotAdmitted, StoreError, UnknownKey
 from store.redaction import RedactedStream, install_excepthook
@@ -42,7 +42,6 @@ ASSETS = {
     "portal.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-BODY_BYTES = 262_144
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 PROOF_HEADER, OWN_HEADER = "X-Interview-Proof", "X-Interview"
 
@@ -51,25 +50,10 @@ ERRORS = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_n
           503: "unavailable"}  # fmt: skip
 """The JSON interface's names for statuses that say no more."""
 
+COOKIES_TRIED = 5
+"""A browser may hold an old cookie of ours beside the new one; more than a few are somebody's game."""
+_COOKIE_VALUE = r"[A-Za-z0-9_-]{43}"  # as `visits.exchange` makes it
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/@\[\]]+)(?::(\d{1,5}))?", re.ASCII | re.IGNORECASE)
-
-HEADERS = (
-    ("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:;"
-     " connect-src 'self'; form-action 'self'; media-src 'self' blob:; base-uri 'none'; frame-ancestors 'none'"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cache-Control", "no-store"),
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("X-Robots-Tag", "noindex, nofollow"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), display-capture=(), payment=(), usb=()"),
-)  # fmt: skip
-HTTPS_ONLY = (("Strict-Transport-Security", "max-age=31536000"),)
-
-
-class ListenError(StoreError):
-    """The portal cannot listen at PORTAL_HOST and PORTAL_PORT."""
 
 
 class Portal:
@@ -79,8 +63,9 @@ class Portal:
         self.db, self.ring, self.clock = db, ring, clock
         self.origins, self.hosts = _origins(settings), {settings.backend_host, *map(_name_of, settings.portal_hosts)}
         self.local = is_loopback(settings.portal_host)
-        self.secure = settings.backend_url.startswith("https:")
+        self.secure = is_https(settings)
         self.cookie = "__Host-iv" if self.secure else "iv"
+        self.own_cookie = re.compile(rf"(?:^|[;,])[ \t]*{self.cookie}=({_COOKIE_VALUE})(?=[ \t]*(?:[;,]|$))")
         self.assets, self.links = _assets()
         self.page = functools.cache(lambda name: bottle.SimpleTemplate(name=f"{name}.tpl", lookup=[str(VIEWS)]))
 
@@ -118,7 +103,7 @@ class Portal:
         return sent
 
     def _kind(self, session: session_keys.SessionRow) -> str:
-        proof = request.get_header(PROOF_HEADER)
+        proof = request.headers.raw(PROOF_HEADER)
         if proof is None:
             return visits.CANDIDATE
         if not session_keys.is_proof(proof, session.public, session.key_id, self.ring):
@@ -134,9 +119,9 @@ class Portal:
         return HTTPError(404, "unknown_link")
 
     def visit(self) -> visits.Visit:
-        """The visit of the request's cookie; an error page 401 without one."""
-        cookie = request.get_cookie(self.cookie)
-        visit = visits.find(self.db, cookie) if cookie else None
+        """The visit of the request's cookie; an error page 401 without one. Other sites' cookies do not matter."""
+        sent = itertools.islice(self.own_cookie.finditer(request.headers.raw("Cookie", "")), COOKIES_TRIED)
+        visit = next(filter(None, (visits.find(self.db, cookie[1]) for cookie in sent)), None)
         if visit is None:
             raise HTTPError(401, "no_visit")
         return visit
@@ -188,11 +173,12 @@ class Portal:
 
     def check_own_request(self) -> None:
         """Refuses a change that another site's page could have sent with the candidate's cookie."""
-        origin, site = request.get_header("Origin"), request.get_header("Sec-Fetch-Site")
+        # Raw, for bottle decodes as UTF-8 and breaks on anything else.
+        origin, site = request.headers.raw("Origin"), request.headers.raw("Sec-Fetch-Site")
         own_host = self.local and origin == f"http://{request.environ.get('HTTP_HOST', '')}"
         if not (origin in self.origins or own_host or (origin is None and site == "same-origin")):
             raise HTTPError(403)
-        if site not in (None, "same-origin") or request.get_header(OWN_HEADER) != "1":
+        if site not in (None, "same-origin") or request.headers.raw(OWN_HEADER) != "1":
             raise HTTPError(403)
         if request.content_type.partition(";")[0].strip().lower() != "application/json":
             raise HTTPError(415)
@@ -227,19 +213,7 @@ def make_app(
     db: database.Database, settings: Settings, ring: KeyRing, clock: Callable[[], datetime] = times.now
 ) -> Callable:
     """The portal as a WSGI application, every answer with the headers that keep a candidate safe."""
-    portal = Portal(db, settings, ring, clock)
-    app, fixed = portal.routes(), HEADERS + (HTTPS_ONLY if portal.secure else ())
-
-    def guarded(environ: dict, start_response: Callable) -> object:
-        environ["wsgi.errors"] = RedactedStream(environ["wsgi.errors"])
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: object = None) -> object:
-            given = {name.lower() for name, _ in headers}
-            return start_response(status, headers + [pair for pair in fixed if pair[0].lower() not in given], exc_info)
-
-        return app(environ, start)
-
-    return guarded
+    return guarded(Portal(db, settings, ring, clock).routes(), headers_for(settings))
 
 
 def strict_json(body: bytes) -> object:
@@ -305,34 +279,6 @@ def _origins(settings: Settings) -> set[str]:
     return {f"{parts.scheme}://{host}" for host in (own, *settings.portal_hosts)}
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A socket bound to PORTAL_HOST and PORTAL_PORT. Raises ListenError."""
-    host, port = settings.portal_host, settings.portal_port
-    try:
-        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(1024)
-    except OSError as error:
-        what = f"it cannot listen at {host} port {port}: {error.strerror or error}."
-        fix = "end the program that uses this address, or set PORTAL_HOST and PORTAL_PORT to a free one."
-        raise ListenError(what, fix) from error
-    return listener
-
-
-def serve(app: Callable, listener: socket.socket) -> None:
-    """Serves until SIGTERM, SIGINT or SystemExit. Prints READY and the address once requests are taken."""
-    server = waitress.create_server(
-        app, sockets=[listener], threads=8, connection_limit=1000, channel_timeout=10, backlog=1024, ident=None,
-        max_request_body_size=BODY_BYTES, max_request_header_size=32_768, asyncore_use_poll=True,
-    )  # fmt: skip
-    host, port = listener.getsockname()[:2]
-    print(f"READY http://{f'[{host}]' if ':' in host else host}:{port}", flush=True)
-    server.run()
-    server.close()
-
-
 def _stop(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
@@ -363,7 +309,7 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _stop)
     if options.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(make_app(db, settings, ring), listener)
+    serve(make_app(db, settings, ring), listener, headers_for(settings))
     db.close()
     return 0
 

@@ -81,3 +81,30 @@ def test_a_body_without_a_length_is_bounded_too(app):
     sent = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(b"[" * 300_000), "CONTENT_TYPE": "application/json",
             "HTTP_X_INTERVIEW": "1", "HTTP_SEC_FETCH_SITE": "same-origin"}  # fmt: skip
     assert app("/api/interview/start", **sent).status == 413
+
+
+@pytest.mark.parametrize("sent", [
+    "a@b=1; {own}", 'prefs={{"a":1}}; {own}', "x; {own}", "a=b c; {own}", "\xe9=1; {own}", "{own}; {stale}",
+    "{stale}; {own}", "x=1, {own}", ";;=;{own};", "{own}; {own}", 'q="; {own}', "{own}; x=\x01", "{own}x; {own}",
+    "__Host-iv=; {own}", "x" * 9000 + "; {own}",
+])  # fmt: skip
+def test_no_other_cookie_locks_a_candidate_out(app, link, sent):
+    own = app(link).headers["Set-Cookie"].partition(";")[0]
+    answer = app("/interview", HTTP_COOKIE=sent.format(own=own, stale="__Host-iv=" + "s" * 43))
+    assert answer.status == 200
+    assert 'name="interview-state"' in answer.text
+
+
+@pytest.mark.parametrize("sent", ["{own}x", "x{own}", "iv={value}", "__host-iv={value}", "x {own}", "__Host-iv ={value}",
+                                  "{stale}; " * 5 + "{own}"])  # fmt: skip
+def test_what_only_resembles_our_cookie_opens_nothing(app, link, sent):
+    own = app(link).headers["Set-Cookie"].partition(";")[0]
+    stale, value = "__Host-iv=" + "s" * 43, own.partition("=")[2]
+    assert app("/interview", HTTP_COOKIE=sent.format(own=own, value=value, stale=stale)).status == 401
+
+
+@pytest.mark.parametrize("name", ["ORIGIN", "SEC_FETCH_SITE", "X_INTERVIEW", "X_INTERVIEW_PROOF"])
+def test_a_header_in_another_encoding_is_refused_calmly(app, link, name):
+    own = {"HTTP_X_INTERVIEW": "1", "HTTP_SEC_FETCH_SITE": "same-origin", "CONTENT_TYPE": "application/json"}
+    sent = own | {f"HTTP_{name}": "\xe9", "REQUEST_METHOD": "GET" if name == "X_INTERVIEW_PROOF" else "POST"}
+    assert app(link if name == "X_INTERVIEW_PROOF" else "/api/interview/start", **sent).status == 403
