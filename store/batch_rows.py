@@ -52,6 +52,10 @@ class Plan:
     def differs_from(self, result: RowResult) -> bool:
         return (self.action, self.code, self.seen) != (result.action, result.code, result.seen)
 
+    def is_fulfilled_by(self, result: RowResult) -> bool:
+        """Whether the interview stands at the times that the plan wanted, whoever put it there."""
+        return result.action == rules.UNCHANGED and _times_seen(self.seen) == _times_seen(result.seen)
+
 
 def of_fault(fault: RowFault) -> RowResult:
     return RowResult(fault.line, rules.REFUSE, "refused", fault.code, fault.column, fault.message, fault.fix)
@@ -59,7 +63,11 @@ def of_fault(fault: RowFault) -> RowResult:
 
 def of_decision(line: int, request: BookingRequest, decision: Decision) -> RowResult:
     message, fix = decision.words()
-    standing = decision.standing
+    slot, standing = decision.slot, decision.standing
+    if decision.action == rules.UNCHANGED and request.capacity not in (None, slot.capacity):
+        places = f"{slot.capacity} place{'' if slot.capacity == 1 else 's'}"
+        message = f"The capacity {request.capacity} is not applied by an unchanged row: the slot has {places}."
+        fix = "to change it, book another interview into the slot with that capacity."
     return RowResult(
         line=line, action=decision.action, outcome=OUTCOMES[decision.action], code=decision.code, message=message,
         fix=fix, who=masked_address(request.email), seen=_seen(decision), interview_id=standing.id if standing else None,
@@ -73,6 +81,10 @@ def _seen(decision: Decision) -> str:
     slot, standing = decision.slot, decision.standing
     stood = f"{standing.state}|{standing.sequence}|{standing.slot.id if standing.slot else ''}" if standing else ""
     return f"{slot.starts_at:.0f}|{slot.ends_at:.0f}|{stood}"
+
+
+def _times_seen(seen: str) -> list[str]:
+    return seen.split("|")[:2]
 
 
 def of_changed_plan(plan: Plan, result: RowResult) -> RowResult:

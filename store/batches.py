@@ -188,7 +188,7 @@ class _Run:
         if plan and plan.is_applied:
             return None
         result = batch_rows.of_decision(line, asked, decision)
-        if plan and plan.differs_from(result):
+        if plan and plan.differs_from(result) and not plan.is_fulfilled_by(result):
             return batch_rows.of_changed_plan(plan, result)
         if decision.action in (rules.CREATE, rules.MOVE):
             result.entry = writer.add(asked, decision, declared)
@@ -198,9 +198,9 @@ class _Run:
         for result in results:
             if result.entry is not None:
                 log_request(result.entry.request, result.entry.slot.id, result.entry.standing.id)
-            elif result.outcome in ("refused", "failed"):
-                log.info("DEBUG: batch %s line %s %s: %s %s", self.batch_id, result.line, result.outcome, result.code,
-                         result.message)  # fmt: skip
+            elif result.message:
+                words = f"{result.code} {result.message}".strip()
+                log.info("DEBUG: batch %s line %s %s: %s", self.batch_id, result.line, result.outcome, words)
 
 
 def _chunks(path: Path | str, settings: Settings, chunk_rows: int, sha256: str) -> Iterator[list[Asked]]:
@@ -222,21 +222,18 @@ def _new_batch(db: Database, kind: str, path: Path | str, sha256: str, now: date
         return fetch(db, sql, (kind, Path(path).name, sha256, times.epoch(now)))[0][0]
 
 
-def planned(db: Database, fingerprint: str) -> BatchReport:
-    """The plan with that fingerprint, as far as it has been applied. Raises NotFound."""
-    return report(db, _find_plan(db, fingerprint)[0])
+def planned(db: Database, fingerprint: str, path: Path | str, settings: Settings) -> BatchReport:
+    """That file's plan with that fingerprint, as far as it has been applied. Raises NotFound and FileRefused."""
+    _, sha256 = survey(path, settings)
+    return report(db, _plan_to_apply(db, fingerprint, sha256))
 
 
-def _find_plan(db: Database, fingerprint: str) -> tuple[int, str]:
+def _plan_to_apply(db: Database, fingerprint: str, sha256: str) -> int:
     sql = "SELECT id, source_sha256 FROM batch WHERE fingerprint = ? AND kind = 'plan' ORDER BY id DESC LIMIT 1"
     found = fetch(db, sql, (fingerprint,))
     if not found:
         raise NotFound("fingerprint", fingerprint)
-    return found[0]
-
-
-def _plan_to_apply(db: Database, fingerprint: str, sha256: str) -> int:
-    batch_id, planned_sha256 = _find_plan(db, fingerprint)
+    batch_id, planned_sha256 = found[0]
     if planned_sha256 != sha256:
         raise FileRefused("file_not_planned", "The file is not the one that was planned.",
                           "plan this file (dry run) and apply that plan's fingerprint.")  # fmt: skip

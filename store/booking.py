@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from store import announcements, database, events, rules, times
+from store import announcements, database, events, requests, rules, times
 from store.announcements import Announcement
 from store.database import Database, execute, fetch
 from store.errors import BookingRefused, NotFound
@@ -44,6 +44,7 @@ def book_slot(db: Database, request: BookingRequest, *, settings: Settings, ring
     """Books one interview, or moves it to another slot, with its session and its queued mail, in one transaction.
 
     Raises BookingRefused with the code of the first rule that forbids it; then only the refusal's event is written.
+    A request with a field out of its limits is refused before all rules, naming the field.
     """
     return _book(db, request, rules.decide, settings=settings, ring=ring, now=now)
 
@@ -52,6 +53,7 @@ def _book(
     db: Database, request: BookingRequest, decide: Callable, *, settings: Settings, ring: KeyRing, now: datetime
 ) -> Booking:
     moment = times.epoch(now)
+    _check(db, request, moment)
     with database.writing(db):
         ledger = Ledger()
         ledger.load(db, [request])
@@ -68,6 +70,15 @@ def _book(
         message, fix = decision.words()
         raise BookingRefused(decision.code, message, fix, field=FIELDS.get(decision.code, "slot_id"))
     return _booking(decision, entry)
+
+
+def _check(db: Database, request: BookingRequest, now: float) -> None:
+    try:
+        requests.check(request)
+    except BookingRefused as refused:
+        with database.writing(db):
+            events.record(db, "booking_refused", at=now, code=refused.code, field=refused.field)
+        raise
 
 
 FIELDS = {"interview_completed": "interview_id", "candidate_busy": "interview_id", "interview_started": "interview_id",
@@ -142,10 +153,6 @@ def move(
 ) -> Booking:
     """Moves a booked interview to the slot of its job at other times. Raises NotFound and BookingRefused."""
     request = request_for(db, interview_id, starts_at=times.to_utc(starts_at), ends_at=times.to_utc(ends_at))
-    if ends_at <= starts_at:
-        raise BookingRefused(
-            "end_before_start", "The interview would end before it starts.", "give a later end.", "ends_at"
-        )
     return _book(db, request, _decide_move, settings=settings, ring=ring, now=now)
 
 
@@ -221,7 +228,7 @@ def _cancel(db: Database, standing: Standing, settings: Settings, now: float) ->
 def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime) -> list[Booking]:
     """Closes a slot: nothing more is booked into it, and every interview in it that has not begun is cancelled.
 
-    Raises NotFound; BookingRefused `interview_started` if one of them has begun, and then nothing is changed.
+    Raises NotFound; BookingRefused as `cancel` does if one of them cannot be cancelled, and then nothing is changed.
     """
     moment = times.epoch(now)
     with database.writing(db):
@@ -229,10 +236,12 @@ def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime
             raise NotFound("slot_id", slot_id)
         sql = "SELECT interview_id FROM interview_schedule WHERE slot_id = ? AND state = 'booked' ORDER BY interview_id"
         standings = [_standing(db, row[0]) for row in fetch(db, sql, (slot_id,))]
-        if any(standing.begun_at is not None for standing in standings):
-            raise BookingRefused(
-                "interview_started", "An interview of this slot has begun.", "let it end.", field="slot_id"
-            )
-        execute(db, "UPDATE interview_slot SET state = 'cancelled' WHERE id = ?", (slot_id,))
-        events.record(db, "slot_cancelled", at=moment, slot=slot_id, interviews=len(standings))
-        return [_cancel(db, standing, settings, moment) for standing in standings]
+        hindrances = ((standing.id, _cannot_cancel(standing, moment)) for standing in standings)
+        interview_id, code = next((found for found in hindrances if found[1]), (None, ""))
+        if not code:
+            execute(db, "UPDATE interview_slot SET state = 'cancelled' WHERE id = ?", (slot_id,))
+            events.record(db, "slot_cancelled", at=moment, slot=slot_id, interviews=len(standings))
+            return [_cancel(db, standing, settings, moment) for standing in standings]
+        events.record(db, "cancel_refused", at=moment, interview_id=interview_id, code=code, slot=slot_id)
+    message, fix = CANCEL_REFUSALS[code]
+    raise BookingRefused(code, f"Interview {interview_id} of the slot: {message}", fix, field="slot_id")

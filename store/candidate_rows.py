@@ -11,13 +11,19 @@ from store.addresses import AddressRefused
 from store.candidates_file import COLUMNS
 from store.errors import StoreError, TimeRefused
 from store.plain_text import lines, one_line, quoted
-from store.requests import BookingRequest, RowFault
+from store.requests import (
+    FIRST_YEAR,
+    LARGEST_CAPACITY,
+    LAST_ROUND,
+    LAST_YEAR,
+    LONGEST_MINUTES,
+    NAME_LENGTH,
+    NOTES_LENGTH,
+    REFERENCE_LENGTH,
+    BookingRequest,
+    RowFault,
+)
 from store.settings import Settings
-
-NAME_LENGTH, NOTES_LENGTH, REFERENCE_LENGTH = 200, 2_000, 100
-"""Characters, after cleaning."""
-LONGEST_MINUTES, LARGEST_CAPACITY, LAST_ROUND = 1_440, 1_000, 99
-FIRST_YEAR, LAST_YEAR = 2000, 2100
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LOOSE_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})([T ].*)?", re.ASCII)

@@ -124,9 +124,7 @@ class CandidatesFile:
 
     def _line_of_open_quote(self) -> int | None:
         record, delimiter = self._lines.record_text(), re.escape(self._delimiter)
-        whole_cell = re.compile(
-            rf' *+(?:"[^"]*+(?:""[^"]*+)*"|(?!")[^{delimiter}\r\n]*+)(?:{delimiter}|\r\n|\r|\n|\Z)'
-        )
+        whole_cell = re.compile(rf' *+(?:"[^"]*+(?:""[^"]*+)*"|(?!")[^{delimiter}\r\n]*+)(?:{delimiter}|\r\n|\r|\n|\Z)')
         place = 0
         while place < len(record):
             cell = whole_cell.match(record, place)

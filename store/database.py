@@ -130,9 +130,20 @@ def _upgrade(db: Database) -> None:
     with writing(db):
         for step in runner.status():
             if step.path is not None and not step.applied:
-                runner.up(step.name)
+                _apply(runner, step.name)
         if fetch(db, "SELECT 1 FROM meta WHERE name = 'database_id'") == []:
             execute(db, "INSERT INTO meta (name, value) VALUES ('database_id', ?)", (secrets.token_hex(8),))
+
+
+def _apply(runner: Runner, step: str) -> None:
+    try:
+        runner.up(step)
+    except peewee.DatabaseError as error:
+        if "already exists" not in str(error):
+            raise
+        what = "The database belongs to something else: it has tables, but not this record's."
+        fix = "give an empty database in DATABASE_URL; nothing was changed in this one."
+        raise DatabaseUnusable(what, fix) from error
 
 
 def database_id(db: Database) -> str:

@@ -1,7 +1,8 @@
-"""What is known about the requests at hand: candidates, jobs, slots with their seats, and how each interview stands.
+"""What is known about the requests at hand: candidates, jobs, slots with their places, and how each interview stands.
 
 Loaded in a few set-based queries for any number of requests, then kept in memory while rows are decided one after the
-other, each seeing what the ones before it took. Decides and writes nothing.
+other, each seeing what the ones before it took. Places are counted; which seat it is, `seats` says. Decides and writes
+nothing.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 from store import bulk
 from store.database import Database, among, fetch
 from store.requests import BookingRequest
+from store.seats import Seat
 
 
 @dataclass(slots=True, eq=False)
@@ -31,16 +33,8 @@ class JobEntry:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
-    """One seat of a slot; `id` is None until it is written."""
-
-    id: int | None
-    number: int
-
-
-@dataclass(slots=True, eq=False)
 class Slot:
-    """A slot and its seats. Instants are epoch seconds."""
+    """A slot and how many of its seats are booked; `highest` is its last seat's number. Instants are epoch seconds."""
 
     id: int | None
     job: JobEntry
@@ -50,12 +44,11 @@ class Slot:
     capacity: int = 0
     booked: int = 0
     highest: int = 0
-    free: list[Place] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
 class Standing:
-    """How an interview stands. `slot` and `seat` are None while it holds no place."""
+    """How an interview stands. `slot` is None while it holds no place; `seat` is the one that the record gives it."""
 
     id: int | None
     person: Person
@@ -68,7 +61,7 @@ class Standing:
     reference: str = ""
     schedule_id: int | None = None
     slot: Slot | None = None
-    seat: Place | None = None
+    seat: Seat | None = None
     begun_at: float | None = None
     finished_at: float | None = None
 
@@ -152,22 +145,18 @@ class Ledger:
                     slot_id, entry, starts_at, ends_at, state
                 )
         if found:
-            self._read_seats(db, found)
+            self._count_places(db, found)
 
     @staticmethod
-    def _read_seats(db: Database, slots: dict[int, Slot]) -> None:
-        sql = (
-            "SELECT t.slot_id, t.id, t.number, h.id FROM seat t LEFT JOIN interview_schedule h ON h.seat_id = t.id"
-            f" WHERE {among(db, 't.slot_id')} ORDER BY t.number DESC"
-        )
-        for slot_id, seat_id, number, taken_by in fetch(db, sql, (bulk.values(db, list(slots)),)):
-            slot = slots[slot_id]
-            slot.capacity += 1
-            slot.highest = max(slot.highest, number)
-            if taken_by is None:
-                slot.free.append(Place(seat_id, number))
-            else:
-                slot.booked += 1
+    def _count_places(db: Database, slots: dict[int, Slot]) -> None:
+        ids = bulk.values(db, list(slots))
+        sql = f"SELECT slot_id, count(*), max(number) FROM seat WHERE {among(db, 'slot_id')} GROUP BY slot_id"
+        for slot_id, capacity, highest in fetch(db, sql, (ids,)):
+            slots[slot_id].capacity, slots[slot_id].highest = capacity, highest
+        # Only an active schedule has a seat.
+        sql = f"SELECT slot_id, count(seat_id) FROM interview_schedule WHERE {among(db, 'slot_id')} GROUP BY slot_id"
+        for slot_id, booked in fetch(db, sql, (ids,)):
+            slots[slot_id].booked = booked
 
     def _load_standings(self, db: Database, people: dict[int, Person]) -> None:
         if not people:
@@ -191,7 +180,7 @@ class Ledger:
         standing = Standing(
             id=row[0], person=person, job=job, round=row[2], starts_at=row[3], ends_at=row[4], state=row[5], sequence=row[6],
             reference=row[7], schedule_id=row[8], slot=self._slots_by_id.get(row[9]),
-            seat=None if row[10] is None else Place(row[10], row[11]), begun_at=row[12], finished_at=row[13],
+            seat=None if row[10] is None else Seat(row[11], row[10]), begun_at=row[12], finished_at=row[13],
         )  # fmt: skip
         self.standings[person.address, job.identity, standing.round] = standing
         person.standings.append(standing)
@@ -221,16 +210,15 @@ class Ledger:
         return None
 
     @staticmethod
-    def keep_capacity(slot: Slot, capacity: int) -> tuple[list[Place], list[Place]]:
-        """Brings a slot to `capacity` seats; gives the seats added and the free ones removed."""
-        added = [Place(None, slot.highest + 1 + index) for index in range(capacity - slot.capacity)]
-        removed = [slot.free.pop(0) for _ in range(slot.capacity - capacity)]
-        slot.free[:0] = reversed(added)
+    def keep_capacity(slot: Slot, capacity: int) -> tuple[range, int]:
+        """Brings a slot to `capacity` places; gives the numbers of the seats added and how many free ones go."""
+        added = range(slot.highest + 1, slot.highest + 1 + max(0, capacity - slot.capacity))
+        removed = max(0, slot.capacity - capacity)
         slot.capacity, slot.highest = capacity, slot.highest + len(added)
         return added, removed
 
-    def take(self, request: BookingRequest, slot: Slot, standing: Standing | None) -> tuple[Standing, Place]:
-        """Gives the request a free seat of `slot`, freeing the one its interview held; gives the standing and the seat."""
+    def take(self, request: BookingRequest, slot: Slot, standing: Standing | None) -> Standing:
+        """Gives the request a place of `slot`, freeing the one its interview held; gives the standing."""
         if standing is None:
             person, job = self.people[request.address], slot.job
             standing = Standing(
@@ -238,17 +226,9 @@ class Ledger:
             )
             self.standings[person.address, job.identity, request.round] = standing
             person.standings.append(standing)
-        self.give_back(standing)
-        seat = slot.free.pop()
-        slot.booked += 1
-        standing.slot, standing.seat, standing.state = slot, seat, "scheduled"
-        standing.starts_at, standing.ends_at = slot.starts_at, slot.ends_at
-        return standing, seat
-
-    @staticmethod
-    def give_back(standing: Standing) -> None:
-        """Frees the seat that the interview holds, if it holds one."""
         if standing.slot is not None:
             standing.slot.booked -= 1
-            standing.slot.free.append(standing.seat)
-            standing.slot = standing.seat = None
+        slot.booked += 1
+        standing.slot, standing.seat, standing.state = slot, None, "scheduled"
+        standing.starts_at, standing.ends_at = slot.starts_at, slot.ends_at
+        return standing

@@ -16,10 +16,11 @@ def one_line(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return " ".join(text.split())
-    if not text.isprintable():
-        text = " ".join(text.split())
-        text = "".join(sign for place, sign in enumerate(text) if _is_safe(text, place))
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    text = _composed(text)
+    # Again until nothing goes: what goes can bring a joiner beside another sign.
+    while not text.isprintable() and (safe := _composed(_safe_signs(text))) != text:
+        text = safe
+    return text
 
 
 def lines(text: str) -> str:
@@ -30,6 +31,14 @@ def lines(text: str) -> str:
 def quoted(text: str) -> str:
     """A value for a message: at most 60 characters of it, every unprintable one escaped."""
     return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
+
+
+def _composed(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _safe_signs(text: str) -> str:
+    return "".join(sign for place, sign in enumerate(text) if _is_safe(text, place))
 
 
 def _is_safe(text: str, place: int) -> bool:

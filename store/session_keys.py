@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -206,6 +207,7 @@ def _read(source: str) -> KeyRing | None:
     path = places.resolve(source)
     with _explained(path):
         try:
+            _refuse_other_than_file(path)
             with open(path, "rb") as file:
                 raw, mode = file.read(RING_FILE_BYTES + 1), os.fstat(file.fileno()).st_mode
         except FileNotFoundError:
@@ -216,6 +218,14 @@ def _read(source: str) -> KeyRing | None:
         finding = Finding("key_ring.readable", f"The key ring {shown} may be read by others.", f"chmod 600 {shown}")
         log.warning("%s", finding.line())
     return ring
+
+
+def _refuse_other_than_file(path: Path) -> None:
+    # A pipe would be waited for, and a device read without end; what a folder is, opening it says.
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        fix = "make SESSION_KEY_RING the path of a file."
+        raise KeyRingUnusable(f"The key ring {places.shown(path)} is not a regular file.", fix)
 
 
 def _parsed(raw: str | bytes, source: str) -> KeyRing:

@@ -3,10 +3,13 @@
 The mail account's own settings live in `mailer/config.py` on the same base.
 """
 
+import os
 from functools import lru_cache
+from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import unquote, urlsplit
 
+from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -19,13 +22,21 @@ class FromEnvironment(BaseSettings):
     """Reads upper-case variables from the environment and `.env`; unknown ones are left alone."""
 
     model_config = SettingsConfigDict(
-        env_file=ROOT / ".env", env_file_encoding="utf-8", extra="ignore", hide_input_in_errors=True, frozen=True
+        # A byte-order mark would otherwise become a part of the first name.
+        env_file=ROOT / ".env",
+        env_file_encoding="utf-8-sig",
+        extra="ignore",
+        hide_input_in_errors=True,
+        frozen=True,
     )
 
     @classmethod
     def load(cls, **given: Any) -> Self:
         """The settings, `given` ones first. Raises SettingsError with one finding per wrong setting."""
         try:
+            faults = _env_file_faults(given.get("_env_file", cls.model_config["env_file"]))
+            if faults:
+                raise SettingsError(faults)
             loaded = cls(**given)
         except ValidationError as error:
             raise SettingsError([_finding(problem) for problem in error.errors(include_input=False)]) from None
@@ -61,6 +72,29 @@ def _finding(problem: dict[str, Any]) -> Finding:
 
 def _unreadable(error: Exception) -> Finding:
     return Finding("settings.env_file", f".env cannot be read ({error}).", "make .env a readable UTF-8 text file.")
+
+
+def _env_file_faults(path: Path | str | None) -> list[Finding]:
+    """What the reader of the file would pass over in silence, so that a default would stand in for a setting."""
+    if path is None or not os.path.lexists(path):
+        return []
+    if not os.path.isfile(path):
+        fix = "make .env a text file with a line NAME=value for each setting, or move it away."
+        return [Finding("settings.env_file", ".env is not a file.", fix)]
+    with open(path, encoding="utf-8-sig") as file:
+        bindings = list(parse_stream(file))
+    fix = "write NAME=value, and close a quote on the line that opens it."
+    return [
+        Finding("settings.env_file", f".env, line {_line(binding)} is no setting.", fix)
+        for binding in bindings
+        if binding.error or (binding.key is not None and binding.value is None)
+    ]
+
+
+def _line(binding: Binding) -> int:
+    # Never the text: it may be a password.
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
 
 
 def _zone_name(name: str) -> str:

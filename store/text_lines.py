@@ -47,7 +47,8 @@ def open_source(path: Path, limit: int) -> BinaryIO:
             raise _too_large(limit)
         return path.open("rb")
     except FileNotFoundError:
-        raise FileRefused("file_missing", f"{name} does not exist.", "correct the file's name or folder.") from None
+        text = f"{path.name} does not exist; it was looked for in {path.parent}."
+        raise FileRefused("file_missing", text, "correct the file's name or folder.") from None
     except (OSError, ValueError) as error:
         text = f"{name} cannot be read: {getattr(error, 'strerror', None) or error}."
         raise FileRefused("file_unreadable", text, "check the name and that this user may read it.") from error

@@ -1,25 +1,32 @@
 """Writes decided bookings, any number in one go: the rows of one booking are the same, whether booked alone or in a batch."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from store import announcements, bulk, events
 from store.announcements import Announcement, Told
 from store.database import Database, execute_many
 from store.facts import INVITATION, RESCHEDULED
-from store.ledger import Ledger, Person, Place, Slot, Standing
+from store.ledger import Ledger, Person, Slot, Standing
 from store.requests import BookingRequest
 from store.rules import Decision
+from store.seats import FreeSeats, Seat
 from store.session_keys import new_publics
 
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One accepted booking on its way into the record. `schedule_id` is set when it moves."""
+    """One accepted booking on its way into the record. `left` and `schedule_id` are set when it moves.
+
+    `added` are the numbers of the seats that its slot gets with it, `removed` counts the free ones that go.
+    """
 
     request: BookingRequest
     standing: Standing
     slot: Slot
-    seat: Place
+    added: range
+    removed: int
+    left: tuple[Slot, Seat] | None
     moved_from: float | None
     is_new: bool
     schedule_id: int | None
@@ -44,22 +51,23 @@ class Writer:
     def __init__(self, db: Database, ledger: Ledger, terms: Terms, *, now: float, batch_id: int | None = None):
         self.db, self.ledger, self.terms, self.now, self.batch_id = db, ledger, terms, now, batch_id
         self.entries: list[Entry] = []
-        self._new_seats: list[tuple[Slot, Place]] = []
-        self._removed_seats: list[Place] = []
+        self._wanted_seats: Counter[int] = Counter()
         self._renamed: dict[str, Person] = {}
 
     def add(self, request: BookingRequest, decision: Decision, declared: int | None) -> Entry:
         """Takes the place for an accepted request; nothing is written before `flush`."""
         slot, standing = decision.slot, decision.standing
+        before = slot.capacity
         added, removed = self.ledger.keep_capacity(slot, declared or slot.capacity or 1)
-        self._new_seats += [(slot, place) for place in added]
-        self._removed_seats += removed
-        is_new = standing is None
-        moved_from = standing.starts_at if standing and standing.slot else None
-        schedule_id = standing.schedule_id if standing and standing.slot else None
-        standing, seat = self.ledger.take(request, slot, standing)
+        if slot.id is not None:
+            # The highest free seats go, so all of them must be known.
+            self._wanted_seats[slot.id] += before if removed else 1
+        is_new, is_move = standing is None, standing is not None and standing.slot is not None
+        left = (standing.slot, standing.seat) if is_move else None
+        moved_from, schedule_id = (standing.starts_at, standing.schedule_id) if is_move else (None, None)
+        standing = self.ledger.take(request, slot, standing)
         self._keep_person(standing.person, request)
-        entry = Entry(request, standing, slot, seat, moved_from, is_new, schedule_id)
+        entry = Entry(request, standing, slot, added, removed, left, moved_from, is_new, schedule_id)
         if not is_new:
             standing.sequence += 1
             standing.reference = request.reference or standing.reference
@@ -116,14 +124,11 @@ class Writer:
             execute_many(self.db, "UPDATE candidate SET email = ?, name = ?, timezone = ? WHERE id = ?", changed)
 
     def _write_seats_and_moves(self) -> None:
+        new, removed = self._hand_out_seats()
+        bulk.insert(self.db, "seat", ("id", "slot_id", "number"), new)
         # Moves go first and in order: each takes a seat that is new, free, or was freed by a move before it.
-        ids = bulk.next_ids(self.db, "seat", len(self._new_seats))
-        for (_, place), place_id in zip(self._new_seats, ids, strict=True):
-            place.id = place_id
-        rows = [(place.id, slot.id, place.number) for slot, place in self._new_seats]
-        bulk.insert(self.db, "seat", ("id", "slot_id", "number"), rows)
         moves = [
-            (e.slot.id, e.seat.id, e.request.booking_notes, self.batch_id, self.now, e.schedule_id)
+            (e.slot.id, e.standing.seat.id, e.request.booking_notes, self.batch_id, self.now, e.schedule_id)
             for e in self.entries
             if e.schedule_id is not None
         ]
@@ -134,8 +139,25 @@ class Writer:
                 " WHERE id = ?",
                 moves,
             )
-        if self._removed_seats:
-            execute_many(self.db, "DELETE FROM seat WHERE id = ?", [(place.id,) for place in self._removed_seats])
+        if removed:
+            execute_many(self.db, "DELETE FROM seat WHERE id = ?", [(seat.id,) for seat in removed])
+
+    def _hand_out_seats(self) -> tuple[list[tuple[int, int, int]], list[Seat]]:
+        """Gives each entry its seat, in order; gives the rows of the new seats and the seats that go."""
+        free = FreeSeats(self.db, self._wanted_seats)
+        ids = iter(bulk.next_ids(self.db, "seat", sum(len(entry.added) for entry in self.entries)))
+        rows, removed = [], []
+        for entry in self.entries:
+            slot_id = entry.slot.id
+            new = [Seat(number, next(ids)) for number in entry.added]
+            rows += [(seat.id, slot_id, seat.number) for seat in new]
+            free.add(slot_id, new)
+            removed += free.remove_highest(slot_id, entry.removed)
+            if entry.left is not None:
+                slot, seat = entry.left
+                free.leave(slot.id, seat)
+            entry.standing.seat = free.take(slot_id)
+        return rows, removed
 
     def _write_interviews(self) -> None:
         new = [entry for entry in self.entries if entry.is_new]
@@ -189,8 +211,8 @@ class Writer:
         rows = []
         for entry, schedule_id in zip(added, bulk.next_ids(self.db, "interview_schedule", len(added)), strict=True):
             entry.schedule_id = entry.standing.schedule_id = schedule_id
-            rows.append((schedule_id, entry.standing.id, entry.slot.id, entry.seat.id, "booked", entry.request.booking_notes,
-                         self.batch_id, self.now, self.now))  # fmt: skip
+            rows.append((schedule_id, entry.standing.id, entry.slot.id, entry.standing.seat.id, "booked",
+                         entry.request.booking_notes, self.batch_id, self.now, self.now))  # fmt: skip
         bulk.insert(self.db, "interview_schedule", columns, rows)
 
     def _queue_mails(self) -> None:

@@ -179,6 +179,59 @@ def test_another_file_is_not_applied_with_a_plans_fingerprint(desk, eight, file)
     assert (caught.value.code, desk.count("interview")) == ("file_not_planned", 0)
 
 
+def test_the_plan_of_another_file_is_not_shown_for_this_one(desk, eight, file):
+    plan = desk.plan(file(*eight))
+    with pytest.raises(FileRefused) as caught:
+        batches.planned(desk.db, plan.fingerprint, file(*eight[:7], name="other.csv"), desk.settings)
+    assert caught.value.code == "file_not_planned"
+
+
+def test_two_jobs_on_one_file_book_each_row_once_and_refuse_none(desk, booked, request_of, eight, tomorrow, file):
+    path = file(*eight[1:], request_of(tomorrow + 20 * HOUR))
+    desk.now += HOUR
+    first, second = desk.plan(path).fingerprint, desk.apply(path).outcomes
+    assert second == {"created": 7, "moved": 1}
+    assert desk.apply(path, first).outcomes == {"unchanged": 8}
+    assert desk.count("notification") == 9
+
+
+def test_an_interview_that_left_and_came_back_since_the_plan_stands_where_it_wanted(
+    desk, booked, request_of, tomorrow, file
+):
+    path = file(request_of())
+    plan = desk.plan(path)
+    desk.move(booked.interview_id, tomorrow + HOUR)
+    desk.move(booked.interview_id, tomorrow)
+    assert desk.outcomes(desk.apply(path, plan.fingerprint).batch_id) == [("unchanged", "")]
+
+
+def test_a_refusal_in_the_plan_is_not_taken_for_what_somebody_booked_since(desk, request_of, booked, file):
+    path = file(request_of(email="late@example.com"))
+    plan = desk.plan(path)
+    desk.cancel(booked.interview_id)
+    desk.book(request_of(email="late@example.com"))
+    assert desk.outcomes(desk.apply(path, plan.fingerprint).batch_id) == [("refused", "plan_changed")]
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+def test_a_capacity_that_an_unchanged_row_does_not_apply_is_told(desk, request_of, file, is_planned):
+    rows = [request_of(email=f"{name}@example.com", capacity=2) for name in "ab"]
+    desk.apply(file(*rows))
+    path = file(*(replace(row, capacity=5) for row in rows))
+    report = desk.plan(path) if is_planned else desk.apply(path)
+    told = [(row["outcome"], row["message"], bool(row["fix"])) for row in batch_rows.read(desk.db, report.batch_id)]
+    words = "The capacity 5 is not applied by an unchanged row: the slot has 2 places."
+    assert told == [("unchanged", words, True)] * 2
+    assert (report.refused, desk.places()) == (0, [(1, 2, 2)])
+
+
+def test_a_capacity_that_the_slot_has_is_not_worth_a_word(desk, request_of, file):
+    path = file(request_of(capacity=2))
+    desk.apply(path)
+    row = next(batch_rows.read(desk.db, desk.apply(path).batch_id))
+    assert (row["outcome"], row["message"], row["fix"]) == ("unchanged", "", "")
+
+
 def test_an_unknown_fingerprint_is_a_clear_error(desk, eight, file):
     with pytest.raises(NotFound, match="^fingerprint: "):
         desk.apply(file(*eight), "0123456789abcdef")
@@ -191,7 +244,7 @@ def test_a_plans_fingerprint_says_whether_the_plan_is_the_same(desk, eight, file
     first, second = desk.plan(path).fingerprint, desk.plan(path).fingerprint
     desk.book(eight[0])
     assert first == second != desk.plan(path).fingerprint
-    assert batches.planned(desk.db, first).rows == 8
+    assert batches.planned(desk.db, first, path, desk.settings).rows == 8
 
 
 def test_rows_with_faults_are_refused_with_line_and_column_and_the_others_go_on(desk, eight, tmp_path, file):

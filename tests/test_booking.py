@@ -236,6 +236,20 @@ def test_a_slot_with_a_begun_interview_is_not_cancelled(desk, request_of, booked
     assert desk.rows("SELECT state FROM interview_slot") == [("open",)]
 
 
+@pytest.mark.parametrize("is_finished", [False, True])
+def test_a_slot_that_is_over_is_not_cancelled_and_its_no_shows_are_not_mailed(desk, booked, tomorrow, is_finished):
+    desk.deliver()
+    desk.now = tomorrow + HOUR
+    if is_finished:
+        desk.change("UPDATE interview SET state = 'completed'")
+    code = "interview_completed" if is_finished else "slot_past"
+    assert refusal(desk.cancel_slot, booked.slot_id) == code
+    assert desk.rows("SELECT s.state, h.state FROM interview_slot s, interview_schedule h") == [("open", "booked")]
+    assert desk.mails(booked.interview_id) == [("invitation", 1, "sent")]
+    kind, interview_id, data = desk.rows("SELECT kind, interview_id, data FROM event ORDER BY id DESC LIMIT 1")[0]
+    assert (kind, interview_id, json.loads(data)) == ("cancel_refused", 1, {"code": code, "slot": booked.slot_id})
+
+
 def test_capacity_can_be_raised(desk, request_of, booked):
     other = desk.book(request_of(email="b@example.com", capacity=3))
     assert (other.slot_id, desk.places()) == (booked.slot_id, [(booked.slot_id, 3, 2)])

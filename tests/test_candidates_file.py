@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from store import places
 from store.candidates_file import CandidatesFile
 from store.errors import FileRefused
 from store.settings import Settings
@@ -139,6 +140,11 @@ def test_missing_file_folder_and_impossible_name_are_refused(tmp_path):
     assert refusal_of(tmp_path).code == "file_is_folder"
     assert refusal_of(tmp_path / ("x" * 300)).code == "file_unreadable"
     assert refusal_of("a\0b").code == "file_unreadable"
+
+
+def test_the_refusal_of_a_missing_file_shows_where_it_was_looked_for():
+    text = str(refusal_of("some folder/none.csv"))
+    assert text == f"none.csv does not exist; it was looked for in {places.ROOT / 'some folder'}."
 
 
 def test_file_in_the_place_of_a_folder_is_refused(written):

@@ -13,6 +13,7 @@ from playhouse.migrations import Runner
 
 from store import database
 from store.database import fetch
+from store.errors import DatabaseUnusable
 
 OPEN = """
 import sys
@@ -118,6 +119,19 @@ def test_the_oldest_record_is_upgraded_with_its_data(fresh_url, opened):
     assert database.database_id(db) == "0123456789abcdef"
     assert fetch(db, "SELECT address, email, name, timezone, created_at FROM candidate") == [row]
     assert steps(db) == all_steps()
+
+
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(fresh_url, opened):
+    foreign = database.connect(fresh_url)
+    if database.is_sqlite(foreign):
+        os.makedirs(os.path.dirname(foreign.database))
+    database.execute(foreign, "CREATE TABLE interview (id INTEGER PRIMARY KEY, theirs TEXT)")
+    before = foreign.get_tables()
+    with pytest.raises(DatabaseUnusable, match="belongs to something else") as caught:
+        opened()
+    assert "empty database" in caught.value.fix
+    assert foreign.get_tables() == before
+    foreign.close()
 
 
 def test_a_step_that_fails_leaves_nothing_half_made(fresh_url, opened, monkeypatch, tmp_path):

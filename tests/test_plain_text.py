@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from store.plain_text import lines, one_line, quoted
@@ -50,6 +50,13 @@ def test_one_line_is_stable_and_holds_no_control_or_direction_character(text):
     assert one_line(clean) == clean
     assert not [sign for sign in clean if unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")]
     assert not set(clean) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\ufeff\u200b")
+
+
+@given(st.text("\u0915\u094d\u200d\u200c\u0301\u0937a \u202e\u1100\u1161\n", max_size=8))
+@example("\u0301\u094d\u200c")
+def test_marks_and_joiners_in_any_order_come_out_the_same_when_cleaned_again(text):
+    assert one_line(one_line(text)) == one_line(text)
+    assert lines(lines(text)) == lines(text)
 
 
 def test_lines_keep_their_breaks_as_line_feeds():

@@ -6,7 +6,8 @@ import pytest
 from booking_desk import HOUR, request
 
 from store import rules
-from store.ledger import JobEntry, Ledger, Person, Place, Slot, Standing, job_identity
+from store.ledger import JobEntry, Ledger, Person, Slot, Standing, job_identity
+from store.seats import Seat
 
 START = datetime(2026, 11, 21, 6, 0, tzinfo=UTC)
 NOW = START.timestamp() - 86_400
@@ -21,7 +22,7 @@ def ledger():
     made.jobs[job.identity] = job
     made.people[asked.address] = Person(1, asked.address, asked.email, "Asha Rao", "")
     made.slots[job.identity, START.timestamp(), (START + HOUR).timestamp()] = Slot(
-        1, job, START.timestamp(), (START + HOUR).timestamp(), capacity=1, highest=1, free=[Place(1, 1)]
+        1, job, START.timestamp(), (START + HOUR).timestamp(), capacity=1, highest=1
     )
     return made
 
@@ -35,7 +36,7 @@ def stand(ledger, in_slot=True, **changes):
     person, slot = ledger.people["asha@example.com"], slot_in(ledger)
     at = START if in_slot else START + 5 * HOUR
     place = slot if in_slot else Slot(2, slot.job, at.timestamp(), (at + HOUR).timestamp(), capacity=1, booked=1)
-    fields = {"slot": place, "seat": Place(9, 1), "schedule_id": 1} | changes
+    fields = {"slot": place, "seat": Seat(1, 9), "schedule_id": 1} | changes
     standing = Standing(1, person, slot.job, 1, at.timestamp(), (at + HOUR).timestamp(), **fields)
     ledger.standings[person.address, slot.job.identity, 1] = standing
     person.standings.append(standing)
@@ -64,11 +65,11 @@ def test_a_cancelled_interview_is_created_again(ledger):
 def test_the_rules_come_in_their_order(ledger):
     """Everything is wrong at once; each mended fault uncovers the next rule."""
     slot = slot_in(ledger)
-    slot.state, slot.booked, slot.free = "cancelled", 1, []
+    slot.state, slot.booked = "cancelled", 1
     interview = stand(ledger, in_slot=False, begun_at=NOW, finished_at=NOW)
     person = interview.person
     other = Standing(2, person, JobEntry(2, "x", "Porter", "Acme"), 1, START.timestamp(), START.timestamp() + 60,
-                     slot=Slot(3, slot.job, 0, 1), seat=Place(7, 1))  # fmt: skip
+                     slot=Slot(3, slot.job, 0, 1), seat=Seat(1, 7))  # fmt: skip
     person.standings.append(other)
     late = START.timestamp()
     assert decided(ledger, now=late) == "slot_cancelled"

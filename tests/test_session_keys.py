@@ -184,6 +184,16 @@ def test_a_folder_where_the_ring_should_be_is_one_clear_line(db, path, now):
     assert "Is a directory" in refusal(db, path, now)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_in_the_rings_place_is_refused_at_once(db, path, now, kind):
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path = "/dev/zero"
+    assert f"The key ring {path} is not a regular file." in refusal(db, path, now)
+    assert fetch(db, "SELECT count(*) FROM key_check") == [(0,)]
+
+
 def test_a_file_where_the_rings_folder_should_be_is_one_clear_line(db, tmp_path, now):
     (tmp_path / "secrets").write_text("")
     refusal(db, tmp_path / "secrets" / "key_ring.json", now)

@@ -91,6 +91,35 @@ def test_an_env_file_that_is_no_text_is_one_clear_finding(monkeypatch, tmp_path)
     assert list(findings(monkeypatch)) == ["settings.env_file"]
 
 
+@pytest.mark.parametrize(("text", "lines"), [
+    ('A=1\nDATABASE_URL="postgresql://x:hunter2@db/y\n', [2]), ("DATABASE_URL postgresql://x:hunter2@db/y\n", [1]),
+    ("\n# note\n\nDATABASE_URL: postgresql://x:hunter2@db/y\n", [4]), ("DATABASE_URL:postgresql://x:hunter2@db/y", [1]),
+    ("A=1\nhunter2\nB = 2\nC 3\n", [2, 4]),
+])  # fmt: skip
+def test_a_line_of_the_env_file_that_is_no_setting_is_found_by_its_number(monkeypatch, tmp_path, text, lines):
+    (tmp_path / ".env").write_text(text)
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    with pytest.raises(SettingsError) as caught:
+        Settings.load()
+    assert [(found.id, found.what) for found in caught.value.findings] == [
+        ("settings.env_file", f".env, line {line} is no setting.") for line in lines
+    ]
+    assert "hunter2" not in str(caught.value)
+
+
+def test_an_env_file_in_every_usual_form_is_read(monkeypatch, tmp_path):
+    text = "\ufeffINTERVIEW_OPENS_BEFORE=5\r\nexport OPS_EMAIL='a@example.com' # who\r\n\r\nX=\nY=\"two\nlines\"\n"
+    (tmp_path / ".env").write_text(text, encoding="utf-8", newline="")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    settings = load(monkeypatch)
+    assert (settings.interview_opens_before, settings.ops_email) == (5, "a@example.com")
+
+
+def test_a_folder_in_the_place_of_the_env_file_is_one_clear_finding(monkeypatch, tmp_path):
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path)
+    assert list(findings(monkeypatch)) == ["settings.env_file"]
+
+
 def test_secret_settings_are_hidden_wherever_the_process_writes(monkeypatch):
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "hunter2-canary")
     monkeypatch.setenv("DATABASE_URL", "postgresql://ops:tiger-canary@127.0.0.1/record")
