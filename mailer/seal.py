@@ -9,9 +9,7 @@ from store import session_keys
 
 _ADDRESS = re.compile(rb"://")
 _KEY = re.compile(session_keys.SESSION_KEY.pattern.encode())
-_WORD = re.compile(
-    rb"=\?utf-8\?b\?((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)\?=(?:\r\n )?", re.IGNORECASE
-)
+_WORD = re.compile(rb"=\?utf-8\?b\?((?:[a-z0-9+/]{4})*(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)\?=(?:\r\n )?", re.IGNORECASE)
 
 _PHRASE = (
     rb"(?:\"(?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*\""
