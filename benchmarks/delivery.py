@@ -46,7 +46,7 @@ def sink() -> Iterator[int]:
 def booked(url: str, folder: str) -> Record:
     """A record with MAILS queued mails."""
     path = Path(folder) / "candidates.csv"
-    write_file(path, MAILS)
+    write_file(path, MAILS, 10, "sorted")
     settings = Settings(database_url=url, session_key_ring=str(Path(folder) / f"ring_{time.time_ns()}.json"))
     db = database.open_record(url)
     ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=NOW)
@@ -58,7 +58,8 @@ def booked(url: str, folder: str) -> Record:
 def ours(record: Record, port: int) -> float:
     """Mails a second."""
     db, settings, ring = record
-    account = Account(SMTP_BACKEND, "127.0.0.1", port, PLAIN, "interviews@example.com")
+    # As many connections as the settings give a server on this machine.
+    account = Account(SMTP_BACKEND, "127.0.0.1", port, PLAIN, "interviews@example.com", connections=2)
     started = time.perf_counter()
     report = deliver(db, account=account, settings=settings, ring=ring, trace=False)
     seconds = time.perf_counter() - started

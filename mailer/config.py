@@ -267,7 +267,9 @@ def _sender_hints(host: str, user: str, sender: str, notes: Notes) -> None:
 def _manners(mail: MailSettings, notes: Notes, host: str) -> dict[str, object]:
     facts = _times(mail, notes)
     provider = provider_of(host)
-    connections = mail.email_connections.strip() or str(provider.connections or 4)
+    # A server on this machine answers at once: more connections than two only compete for the processor.
+    usual = 2 if is_loopback(host) else 4
+    connections = mail.email_connections.strip() or str(provider.connections or usual)
     facts["connections"] = read_whole("EMAIL_CONNECTIONS", connections, 1, 100, notes, unit="connections")
     facts["rate"] = read_whole(
         "EMAIL_RATE", mail.email_rate.strip() or "0", 0, 10_000_000, notes, unit="mails a minute"

@@ -380,3 +380,11 @@ def test_an_unreadable_env_file_is_one_clear_line(tmp_path, monkeypatch):
 )
 def test_a_provider_is_known_by_the_end_of_its_host_name(host, name):
     assert provider_of(host).name == name
+
+
+@pytest.mark.parametrize(("host", "connections"), [("127.0.0.1", 2), ("mail.acme.org", 4)])
+def test_a_server_on_this_machine_gets_fewer_connections(host, connections):
+    given = MailSettings(email_backend="smtp", email_host=host, email_port="587", email_use_tls="1",
+                         email_host_user="u", email_host_password="longer-secret",
+                         default_from_email="jobs@acme.org")  # fmt: skip
+    assert check(given, Settings(backend_url="https://interviews.acme.org")).usable().connections == connections
