@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 FIRST_GROUP, LARGEST_GROUP = 8, 128
 """Mails claimed at once: a group is committed together, so it grows while the server is fast and shrinks when it is not."""
-SETTLE_SECONDS = 0.1
+SETTLE_SECONDS = 0.2
 RECOVER_SECONDS = 1.0
 FRUITLESS_GROUPS = 3
 """A run ends after so many groups in a row of which the server answered nothing: a loop of connections helps nobody."""

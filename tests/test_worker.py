@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from smtp_server import After, SmtpServer, account
 
-from mailer.worker import FIRST_GROUP, LARGEST_GROUP, Post, Worker
+from mailer.worker import FIRST_GROUP, LARGEST_GROUP, SETTLE_SECONDS, Post, Worker
 
 pytest_plugins = ("post_office",)
 
@@ -92,7 +92,7 @@ def test_replies_are_kept_as_they_come_while_a_group_is_under_way(post, worker_o
 
     def look(*_):
         seen.append(post.elsewhere(post.states).count("sent"))
-        return After("250 2.0.0 queued", 0.15)
+        return After("250 2.0.0 queued", SETTLE_SECONDS + 0.05)
 
     with SmtpServer({".": look}, extensions=()) as server:
         worker_of(server).step()
