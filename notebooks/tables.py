@@ -16,7 +16,7 @@ from store.debuglog import LogSummary
 from store.history import MailRow
 
 SHOWN_ROWS = 25
-_LEFT = "<style>table.interviews td, table.interviews th {text-align: left; vertical-align: top}</style>"
+_LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
