@@ -139,3 +139,16 @@ def desk(db, settings, ring, now):
 def booked(desk, request_of):
     """An interview booked for tomorrow, its invitation still unsent."""
     return desk.book(request_of())
+
+
+@pytest.fixture
+def environment(db, settings, ring):
+    """The settings of a portal that can start, as variables."""
+    return {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": settings.database_url.get_secret_value(),
+        "SESSION_KEY_RING": settings.session_key_ring.get_secret_value(),
+        "BACKEND_URL": "http://localhost:8000",
+        "PORTAL_HOST": "127.0.0.1",
+        "PORTAL_PORT": "0",
+    }

@@ -1,7 +1,6 @@
 """A portal as a child of a run: it may be chatty, it says why it cannot start, and it ends with the block."""
 
 import json
-import os
 import socket
 import urllib.error
 import urllib.request
@@ -13,17 +12,6 @@ from notebooks.portal_process import PortalFailed
 from store import database
 
 pytestmark = pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def environment(db, settings, ring):
-    """The settings of a portal that can start, as variables."""
-    return {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "SESSION_KEY_RING": settings.session_key_ring.get_secret_value(),
-        "BACKEND_URL": "http://localhost:8000",
-    }
 
 
 def health(address):

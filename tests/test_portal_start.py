@@ -1,6 +1,5 @@
 """Starting and ending the portal: ready, told to end, or one line that says why it cannot start."""
 
-import os
 import signal
 import socket
 import subprocess
@@ -13,19 +12,6 @@ from store import places
 
 PORTAL = [sys.executable, str(places.ROOT / "portal.py")]
 pytestmark = pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
-
-
-@pytest.fixture
-def environment(db, settings, ring):
-    """The settings of a portal that can start, as variables."""
-    return {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": settings.database_url.get_secret_value(),
-        "SESSION_KEY_RING": settings.session_key_ring.get_secret_value(),
-        "BACKEND_URL": "http://localhost:8000",
-        "PORTAL_HOST": "127.0.0.1",
-        "PORTAL_PORT": "0",
-    }
 
 
 def refused(environment, **changes):
