@@ -97,3 +97,23 @@ class NotAdmitted(StoreError):
     def __init__(self, state: str, opens_at=None):
         super().__init__(f"The interview cannot be started now: it is {state}.")
         self.state, self.opens_at = state, opens_at
+
+
+class AnswerRefused(StoreError):
+    """Nothing was done to an answer or its interview. `code` says why, `data` what the page needs to go on.
+
+    Codes: not_running (the access window's `state`), taken_over, conflict (the answer as it is), question_closed,
+    question_unknown, text_too_long, wrong_offset (`size`), recording_too_large, recording_type, recording_closed.
+    """
+
+    def __init__(self, code: str, message: str, fix: str = "", **data: object):
+        super().__init__(message, fix)
+        self.code, self.data = code, data
+
+
+class EvaluationRefused(StoreError):
+    """An evaluation that is not taken: `field` names the part, `code` the rule."""
+
+    def __init__(self, code: str, message: str, fix: str, field: str):
+        super().__init__(message, fix)
+        self.code, self.field = code, field

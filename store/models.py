@@ -91,6 +91,8 @@ class InterviewSchedule(Model):
 
 
 class InterviewSession(Model):
+    """`page` holds the interview since its last heartbeat, `held_at`; `at_question` is where the candidate was."""
+
     interview = peewee.ForeignKeyField(Interview, backref="sessions", unique=True)
     public = peewee.TextField(unique=True)
     key_id = peewee.TextField()
@@ -100,6 +102,80 @@ class InterviewSession(Model):
     engaged_at = Instant(null=True)
     finished_at = Instant(null=True)
     created_at = Instant()
+    page = peewee.TextField(null=True)
+    held_at = Instant(null=True)
+    at_question = peewee.IntegerField(null=True)
+
+
+class Question(Model):
+    """What a job asks; copied to the session when an interview begins."""
+
+    job = peewee.ForeignKeyField(Job, backref="questions")
+    position = peewee.IntegerField()
+    text = peewee.TextField()
+    kind = peewee.TextField()
+    time_limit_seconds = peewee.IntegerField(null=True)
+
+
+class SessionQuestion(Model):
+    session = peewee.ForeignKeyField(InterviewSession, backref="questions")
+    number = peewee.IntegerField()
+    text = peewee.TextField()
+    kind = peewee.TextField()
+    time_limit_seconds = peewee.IntegerField(null=True)
+    opened_at = Instant(null=True)
+
+    class Meta:
+        primary_key = peewee.CompositeKey("session", "number")
+
+
+class Answer(Model):
+    """The text that counts; `page` and `sequence` tell a repeated save from another page's."""
+
+    session = peewee.ForeignKeyField(InterviewSession, backref="answers")
+    number = peewee.IntegerField()
+    revision = peewee.IntegerField()
+    text = peewee.TextField()
+    page = peewee.TextField()
+    sequence = peewee.BigIntegerField()
+    saved_at = Instant()
+
+    class Meta:
+        primary_key = peewee.CompositeKey("session", "number")
+
+
+class AnswerCopy(Model):
+    """A text that did not become, or is no longer, the answer; kept so that nothing is lost."""
+
+    session = peewee.ForeignKeyField(InterviewSession)
+    number = peewee.IntegerField()
+    text = peewee.TextField()
+    page = peewee.TextField()
+    reason = peewee.TextField()
+    kept_at = Instant()
+
+
+class Recording(Model):
+    session = peewee.ForeignKeyField(InterviewSession, backref="recordings")
+    number = peewee.IntegerField()
+    take = peewee.TextField()
+    media_type = peewee.TextField()
+    size = peewee.BigIntegerField()
+    state = peewee.TextField()
+    started_at = Instant()
+    changed_at = Instant()
+
+
+class Evaluation(Model):
+    """`traits` and `details` are JSON objects as text."""
+
+    interview = peewee.ForeignKeyField(Interview, backref="evaluations", unique=True)
+    overall_score = peewee.DoubleField()
+    traits = peewee.TextField()
+    suggestions = peewee.TextField()
+    details = peewee.TextField()
+    created_at = Instant()
+    updated_at = Instant()
 
 
 class PortalVisit(Model):
@@ -152,5 +228,5 @@ class Event(Model):
     data = peewee.TextField()
 
 
-MODELS = (Candidate, Job, InterviewSlot, Seat, Interview, InterviewSchedule, InterviewSession, PortalVisit,
-          Notification, Batch, Event)  # fmt: skip
+MODELS = (Candidate, Job, InterviewSlot, Seat, Interview, InterviewSchedule, InterviewSession, Question,
+          SessionQuestion, Answer, AnswerCopy, Recording, Evaluation, PortalVisit, Notification, Batch, Event)  # fmt: skip

@@ -4,6 +4,7 @@ The mail account's own settings live in `mailer/config.py` on the same base.
 """
 
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -115,6 +116,15 @@ def _backend_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _ops_token(token: SecretStr) -> SecretStr:
+    value = token.get_secret_value()
+    if value and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{20,200}", value):
+        raise ValueError(
+            "must have 20 to 200 letters, digits and the signs ._~+/=-; one is made by: openssl rand -hex 20"
+        )
+    return token
+
+
 class Settings(FromEnvironment):
     """What the whole toolkit shares. Times are minutes, sizes are bytes."""
 
@@ -128,6 +138,9 @@ class Settings(FromEnvironment):
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(8000, ge=0, le=65535)
     portal_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    ops_token: Annotated[SecretStr, AfterValidator(_ops_token)] = SecretStr("")
+    recordings_folder: str = "var/recordings"
+    recording_bytes: int = Field(200_000_000, ge=100_000)
     candidates_file_bytes: int = Field(200_000_000, ge=1)
     candidates_row_chars: int = Field(20_000, ge=100)
     candidates_file_rows: int = Field(1_000_000, ge=1)
