@@ -107,32 +107,14 @@ class SessionView:
             now=now,
         )
 
-    def clocks(self) -> list["Clock"]:
-        """The times in the booked zone, then in the candidate's where its clock differs."""
+    def zones(self) -> list[str]:
+        """The booked zone, then the candidate's where its clock differs."""
         zones = [self.timezone]
         if self.candidate_timezone:
             booked = times.in_zone(self.started_at, self.timezone).utcoffset()
             if times.in_zone(self.started_at, self.candidate_timezone).utcoffset() != booked:
                 zones.append(self.candidate_timezone)
-        return [
-            Clock(
-                zone.replace("_", " "),
-                times.date_words(self.started_at, zone),
-                times.time_words(self.started_at, zone),
-                times.time_words(self.ended_at, zone),
-            )
-            for zone in zones
-        ]
-
-
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The booked times as one zone's clock shows them, in words."""
-
-    zone: str
-    date: str
-    start: str
-    end: str
+        return zones
 
 
 def interview_code(interview_id: int) -> str:

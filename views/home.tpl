@@ -1,7 +1,7 @@
-% rebase('layout.tpl', title='Interview portal')
+% rebase('layout.tpl', title=t('home.title'))
 <main>
 <section class="card" aria-labelledby="heading">
-<h1 id="heading" tabindex="-1">Please open the link in your mail</h1>
-<p>Every candidate has a personal link. It stands in the mail that invited you to the interview, and it brings you straight to your page, without a login.</p>
+<h1 id="heading" tabindex="-1">{{t('home.heading')}}</h1>
+<p>{{t('home.text')}}</p>
 </section>
 </main>

@@ -1,7 +1,7 @@
-% rebase('interview.tpl', chip='Closed', heading='The time to begin has passed')
+% rebase('interview.tpl')
 % if access.closes_at >= access.deadline:
-<p>This interview could be begun until it ended, at <strong>{{times.time_words(access.deadline, view.timezone)}}</strong>.</p>
+<p>{{!t.html('late.until_end', time=t.time(access.deadline, view.timezone))}}</p>
 % else:
-<p>This interview could be begun until <strong>{{times.time_words(access.closes_at, view.timezone)}}</strong>.</p>
+<p>{{!t.html('late.until', time=t.time(access.closes_at, view.timezone))}}</p>
 % end
-<p>If something kept you from it, <strong>reply to the mail with your link</strong> and say what happened, with the interview number below. The team at {{view.company_name}} will tell you what is possible.</p>
+<p>{{!t.html('late.help', company=view.company_name)}}</p>

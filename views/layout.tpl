@@ -1,5 +1,5 @@
 <!doctype html>
-<html lang="en">
+<html lang="{{t.language}}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -11,11 +11,11 @@
 <link rel="stylesheet" href="{{static['portal.css']}}">
 <script src="{{static['portal.js']}}" defer></script>
 </head>
-<body>
-<header class="top"><p><img src="{{static['icon.svg']}}" alt="" width="28" height="28"> Interview portal</p></header>
+<body data-words="{{t.script}}">
+<header class="top"><p><img src="{{static['icon.svg']}}" alt="" width="28" height="28"> {{t('page.brand')}}</p></header>
 <p class="notice" role="alert" data-notice hidden></p>
 {{!base}}
 <p class="unseen" role="status" data-spoken></p>
-<footer class="bottom"><p>Something does not work? Reply to the mail that brought you here.</p></footer>
+<footer class="bottom"><p>{{t('page.help')}}</p></footer>
 </body>
 </html>

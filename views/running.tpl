@@ -1,4 +1,5 @@
-% rebase('interview.tpl', chip='In progress', heading='Your interview has begun')
-% include('countdown.tpl', label='Time left', until=turns['deadline'])
-<p>It began at <strong><time data-begun datetime="{{times.iso(view.begun_at)}}">{{times.time_words(view.begun_at, view.timezone)}}</time></strong> and goes on until <strong>{{times.time_words(access.deadline, view.timezone)}}</strong>.</p>
-<p>If this page closes or your device restarts, open the link of your mail again: the interview goes on where it was.</p>
+% rebase('interview.tpl')
+% include('countdown.tpl', label=t('page.left'), until=turns['deadline'])
+<p>{{!t.html('running.times', begun=t.time(view.begun_at, view.timezone), end=t.time(access.deadline, view.timezone))}}</p>
+<p>{{t('running.return')}}</p>
+<noscript><p class="hint">{{t('no_script.running')}}</p></noscript>

@@ -1,0 +1,84 @@
+"""The pages that candidates see: the link's exchange for a cookie, the interview's page, and every message.
+
+What a page tells whoever checks it (see `store.session_keys.proof_token`):
+`<meta name="interview-state" content="early">` is the access window's state (`store.sessions.STATES`) or the name of
+the message shown instead; on an interview's page `[data-reference]` holds `IV-<interview id>`, `[data-candidate]` the
+name, and the `datetime` of `time[data-start]` and `time[data-end]` the booked instants, in UTC.
+"""
+
+import functools
+import hashlib
+import os
+
+import bottle
+from bottle import HTTPError, HTTPResponse, request
+
+from portal_site import Site
+from store import places, session_keys, sessions, times, visits
+from store.errors import UnknownKey
+
+VIEWS, STATIC = places.ROOT / "views", places.ROOT / "static"
+TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+PROOF_HEADER = "X-Interview-Proof"
+
+
+class Pages:
+    """The HTML side of a site, and its static files."""
+
+    def __init__(self, site: Site):
+        self.site = site
+        self.assets, self.links = _assets()
+        self.page = functools.cache(lambda name: bottle.SimpleTemplate(name=f"{name}.tpl", lookup=[str(VIEWS)]))
+
+    def enter(self) -> str | HTTPResponse:
+        """A valid key, whatever the access window says, is exchanged for a cookie; HEAD writes nothing."""
+        if not request.query_string:
+            return self.message("home")
+        site, presented = self.site, request.query.getall("session_key")
+        sent = HTTPResponse(status=303, Location="/interview")
+        try:
+            if len(presented) != 1:
+                raise UnknownKey
+            session = session_keys.find(site.db, presented[0], site.ring)
+            if request.method != "HEAD":
+                cookie = visits.exchange(site.db, session, self._kind(session), site.clock())
+                sent.set_cookie(site.cookie, cookie, path="/", httponly=True, samesite="lax", secure=site.secure)
+        except UnknownKey:
+            raise site.failed_attempt(HTTPError(404, "unknown_link")) from None
+        return sent
+
+    def _kind(self, session: session_keys.SessionRow) -> str:
+        proof = request.headers.raw(PROOF_HEADER)
+        if proof is None:
+            return visits.CANDIDATE
+        if not session_keys.is_proof(proof, session.public, session.key_id, self.site.ring):
+            raise HTTPError(403)
+        return visits.PROOF
+
+    def interview(self) -> str:
+        view, now, t = self.site.visit().view, self.site.clock(), self.site.words()
+        access = view.access(now)
+        return self.page(access.state).render(
+            t=t, static=self.links, state=access.state, view=view, access=access, times=times,
+            turns=sessions.turns(view, access, now), clocks=t.clocks(view.started_at, view.ended_at, view.zones()),
+        )  # fmt: skip
+
+    def message(self, name: str, status: int = 200) -> str:
+        return self.page(name).render(t=self.site.words(), static=self.links, state=name, status=status)
+
+    def asset(self, name: str) -> HTTPResponse:
+        if name not in self.assets:
+            raise HTTPError(404)
+        content, kind = self.assets[name]
+        return HTTPResponse(content, 200, Content_Type=kind, Cache_Control="public, max-age=31536000, immutable")
+
+
+def _assets() -> tuple[dict[str, tuple[bytes, str]], dict[str, str]]:
+    """The static files by their hashed names, and the address of each; read once, symbolic links not followed."""
+    held, links = {}, {}
+    for path in sorted(STATIC.iterdir()):
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
+            content = file.read()
+        hashed = f"{path.stem}.{hashlib.sha256(content).hexdigest()[:16]}{path.suffix}"
+        held[hashed], links[path.name] = (content, TYPES[path.suffix]), f"/static/{hashed}"
+    return held, links
