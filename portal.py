@@ -15,10 +15,12 @@ import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from portal_api import InterviewApi
+from portal_fields import FieldRefused
+from portal_ops import OpsApi
 from portal_pages import Pages
 from portal_server import guarded, headers_for, listen, serve
 from portal_site import JSON_TYPE, Site, json_answer
-from store import database, session_keys, times
+from store import database, readiness, session_keys, times
 from store.errors import DatabaseUnusable, StoreError
 from store.redaction import RedactedStream, install_excepthook
 from store.session_keys import KeyRing
@@ -42,11 +44,14 @@ class Portal:
 
     def __init__(self, site: Site):
         self.site, self.pages, self.api = site, Pages(site), InterviewApi(site)
+        self.ops = OpsApi(site)
 
     def routes(self) -> bottle.Bottle:
         app = bottle.Bottle()
         app.default_error_handler = self.error
         app.add_hook("before_request", self.site.check_host)
+        # Outside of lending, which would answer for it when the record cannot be reached.
+        app.get("/readyz", callback=self.ready)
         app.get("/static/<name>", callback=self.pages.asset)
         app.get("/robots.txt", callback=lambda: HTTPResponse(ROBOTS, 200, Content_Type="text/plain"))
         app.get("/favicon.ico", callback=lambda: HTTPResponse(status=204))
@@ -60,8 +65,8 @@ class Portal:
             ("GET", "/", self.pages.enter),
             ("GET", "/interview", self.pages.interview),
             ("GET", "/healthz", self.health),
-            ("GET", "/api/interview/state", self.api.state),
-            ("POST", "/api/interview/start", self.api.start),
+            *self.api.routes(),
+            *self.ops.routes(),
         )
 
     def lending(self, answer: Callable[..., object]) -> Callable[..., object]:
@@ -71,6 +76,8 @@ class Portal:
             try:
                 with database.lent(self.site.db):
                     return answer(**parts)
+            except FieldRefused as refused:
+                return refused.answer
             except DatabaseUnusable as error:
                 log.error("%s", error.line())
                 raise HTTPError(503, Retry_After="10") from None
@@ -79,6 +86,11 @@ class Portal:
 
     def health(self) -> HTTPResponse:
         return json_answer(200, {"status": "ok", "database_id": database.database_id(self.site.db)})
+
+    def ready(self) -> HTTPResponse:
+        checks = readiness.checks(self.site.db, self.site.ring)
+        is_ready = set(checks.values()) == {"ok"}
+        return json_answer(200 if is_ready else 503, {"status": "ready" if is_ready else "not_ready", "checks": checks})
 
     def error(self, error: HTTPError) -> str:
         """The page, or the JSON under /api/, for every refusal and error; nothing of the request is echoed."""

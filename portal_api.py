@@ -1,32 +1,132 @@
 """What the interview's page asks and sends: /api/interview, as docs/openapi.json describes it. JSON both ways."""
 
-from bottle import HTTPError, HTTPResponse
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
-from portal_site import Site, json_answer, json_body
-from store import sessions, visits
-from store.errors import NotAdmitted
+from bottle import HTTPError, HTTPResponse, request
+
+import portal_fields as fields
+from portal_site import BYTES_TYPE, Site, body_bytes, json_answer
+from store import answers, places, recordings, sessions, times, visits
+from store.answers import Asked, Hold
+from store.errors import AnswerRefused, NotAdmitted
 from store.sessions import SessionView
+
+STATUSES = {"question_unknown": 404, "text_too_long": 400, "text_unreadable": 400, "recording_too_large": 413,
+            "recording_type": 415}  # fmt: skip
+"""The refusals of an answer that are not a conflict, 409."""
+RECORDING_TYPE = "X-Recording-Type"
+QUESTIONS = 1000
+"""No interview has a number beyond it."""
 
 
 class InterviewApi:
-    """The candidate's side of the JSON interface."""
+    """The candidate's side of the JSON interface; what changes something must come from the candidate's own page."""
 
     def __init__(self, site: Site):
         self.site = site
+        self.recordings = places.resolve(site.settings.recordings_folder)
+
+    def routes(self) -> tuple[tuple[str, str, Callable[..., HTTPResponse]], ...]:
+        at = "/api/interview"
+        return (
+            ("GET", f"{at}/state", self.state),
+            ("POST", f"{at}/start", self.start),
+            ("GET", f"{at}/questions", self.questions),
+            ("POST", f"{at}/heartbeat", self.heartbeat),
+            ("POST", f"{at}/take-over", self.take_over),
+            ("POST", f"{at}/release", self.release),
+            ("PUT", f"{at}/answers/<number>", self.save),
+            ("GET", f"{at}/answers/<number>/recordings/<take>", self.take),
+            ("PUT", f"{at}/answers/<number>/recordings/<take>", self.record),
+            ("POST", f"{at}/finish", self.finish),
+        )
 
     def state(self) -> HTTPResponse:
         return json_answer(200, self._turns(self.site.visit().view))
 
     def start(self) -> HTTPResponse:
-        self.site.check_own_request()
-        if json_body() != {}:
-            raise HTTPError(400)
-        visit = self._candidate()
+        visit, _ = self._change()
         try:
             view = sessions.begin(self.site.db, visit.view.session_id, self.site.clock())
         except NotAdmitted:
             return json_answer(409, {"error": "not_admitted"} | self._turns(visit.view))
         return json_answer(200, self._turns(view))
+
+    def questions(self) -> HTTPResponse:
+        view, now = self.site.visit().view, self.site.clock()
+        if view.access(now).state != sessions.RUNNING:
+            return json_answer(409, {"error": "not_running"} | self._turns(view))
+        hold = answers.hold(self.site.db, view.session_id, now=now)
+        asked = [_asked(question) for question in answers.content(self.site.db, view.session_id)]
+        return json_answer(
+            200, self._turns(view) | {"questions": asked, "question": hold.question, "held": hold.is_held}
+        )
+
+    def heartbeat(self) -> HTTPResponse:
+        visit, given = self._change(
+            page=fields.page, question=fields.whole_or_nothing(1, QUESTIONS), engaged=fields.truth
+        )
+        return self._answered(visit.view, lambda: self._held(
+            answers.heartbeat(self.site.db, visit.view.session_id, **given, now=self.site.clock())
+        ))  # fmt: skip
+
+    def take_over(self) -> HTTPResponse:
+        visit, given = self._change(page=fields.page)
+        return self._answered(visit.view, lambda: self._held(
+            answers.take_over(self.site.db, visit.view.session_id, **given, now=self.site.clock())
+        ))  # fmt: skip
+
+    def release(self) -> HTTPResponse:
+        visit, given = self._change(page=fields.page)
+        answers.release(self.site.db, visit.view.session_id, **given, now=self.site.clock())
+        return HTTPResponse(status=204)
+
+    def save(self, number: str) -> HTTPResponse:
+        visit, given = self._change(
+            page=fields.page, sequence=fields.whole(1, fields.LARGEST_SEQUENCE),
+            base_revision=fields.whole(0, fields.LARGEST_REVISION), text=fields.text,
+        )  # fmt: skip
+        return self._answered(visit.view, lambda: self._saved(visit.view, _number(number), given))
+
+    def _saved(self, view: SessionView, number: int, given: dict[str, Any]) -> dict[str, object]:
+        now = self.site.clock()
+        saved = answers.save(self.site.db, view.session_id, number, **given, now=now)
+        return {"revision": saved.revision, "saved_at": _instant(saved.saved_at), "server_time": _instant(now)}
+
+    def take(self, number: str, take: str) -> HTTPResponse:
+        visit = self.site.visit()
+        known = recordings.status(self.site.db, visit.view.session_id, take)
+        state = {"size": known.size, "state": known.state} if known else {"size": 0, "state": "none"}
+        return json_answer(200, state)
+
+    def record(self, number: str, take: str) -> HTTPResponse:
+        self.site.check_own_request(BYTES_TYPE)
+        visit, asked = self._candidate(), request.query
+        if not fields.page(take) or not fields.page(asked.get("page")):
+            raise HTTPError(400)
+        offset, final = asked.get("offset", ""), asked.get("final", "")
+        if not (offset.isascii() and offset.isdigit() and len(offset) < 16) or final not in ("", "1"):
+            raise HTTPError(400)
+        return self._answered(visit.view, lambda: _take(recordings.append(
+            self.site.db, visit.view.session_id, _number(number), take, page=asked.get("page"),
+            media_type=request.headers.raw(RECORDING_TYPE, ""), offset=int(offset), chunk=body_bytes(),
+            is_final=final == "1", folder=self.recordings, limit=self.site.settings.recording_bytes,
+            now=self.site.clock(),
+        )))  # fmt: skip
+
+    def finish(self) -> HTTPResponse:
+        visit, given = self._change(page=fields.page)
+        return self._answered(visit.view, lambda: self._turns(
+            answers.finish(self.site.db, visit.view.session_id, **given, now=self.site.clock())
+        ))  # fmt: skip
+
+    def _change(self, **rules: fields.Rule) -> tuple[visits.Visit, dict[str, Any]]:
+        """The candidate's visit and the body's fields, of a request that only our own page can send."""
+        self.site.check_own_request()
+        given = fields.read(**rules)
+        return self._candidate(), given
 
     def _candidate(self) -> visits.Visit:
         visit = self.site.visit()
@@ -34,6 +134,44 @@ class InterviewApi:
             raise HTTPError(403)
         return visit
 
+    def _answered(self, view: SessionView, act: Callable[[], dict[str, object]]) -> HTTPResponse:
+        """What the act says, or why it was refused, with all that the page needs to go on."""
+        try:
+            return json_answer(200, act())
+        except AnswerRefused as refused:
+            said = {
+                name: _instant(value) if isinstance(value, datetime) else value for name, value in refused.data.items()
+            }
+            turns = self._turns(view) if refused.code == "not_running" else {}
+            return json_answer(STATUSES.get(refused.code, 409), {"error": refused.code} | turns | said)
+
+    def _held(self, hold: Hold) -> dict[str, object]:
+        return self._turns(hold.view) | {"is_holder": hold.is_holder, "question": hold.question}
+
     def _turns(self, view: SessionView) -> dict[str, object]:
         now = self.site.clock()
         return sessions.turns(view, view.access(now), now)
+
+
+def _number(text: str) -> int:
+    """The question's number in an address; an error page 404 for what cannot be one."""
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(QUESTIONS))):
+        raise HTTPError(404)
+    return int(text)
+
+
+def _instant(moment: datetime | None) -> str | None:
+    return None if moment is None else times.iso(moment)
+
+
+def _asked(asked: Asked) -> dict[str, object]:
+    takes = [{"take": take.take, "media_type": take.media_type} | _take(take) for take in asked.takes]
+    return {
+        "number": asked.number, "text": asked.text, "kind": asked.kind, "time_limit_seconds": asked.time_limit_seconds,
+        "opened_at": _instant(asked.opened_at), "closes_at": _instant(asked.closes_at), "revision": asked.revision,
+        "answer": asked.answer, "saved_at": _instant(asked.saved_at), "recordings": takes,
+    }  # fmt: skip
+
+
+def _take(take: recordings.Take | answers.Take) -> dict[str, object]:
+    return {"size": take.size, "state": take.state}

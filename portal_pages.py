@@ -11,14 +11,21 @@ import hashlib
 import os
 
 import bottle
-from bottle import HTTPError, HTTPResponse, request
+from bottle import HTTPError, HTTPResponse, request, response
 
+from portal_server import HEADERS
 from portal_site import Site
-from store import places, session_keys, sessions, times, visits
+from store import answers, places, questions, session_keys, sessions, times, visits
 from store.errors import UnknownKey
 
 VIEWS, STATIC = places.ROOT / "views", places.ROOT / "static"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+AHEAD = (sessions.EARLY, sessions.WAITING, sessions.OPEN, sessions.RUNNING)
+"""States of a page that lives through to the interview, and so must be allowed what the job asks for."""
+_NOTHING = dict(HEADERS)["Permissions-Policy"]
+_AUDIO = _NOTHING.replace("microphone=()", "microphone=(self)")
+PERMISSIONS = {"": _NOTHING, "audio": _AUDIO, "video": _AUDIO.replace("camera=()", "camera=(self)")}
+"""What a page may ask the candidate for, by what its questions need."""
 PROOF_HEADER = "X-Interview-Proof"
 
 
@@ -57,10 +64,13 @@ class Pages:
 
     def interview(self) -> str:
         view, now, t = self.site.visit().view, self.site.clock(), self.site.words()
-        access = view.access(now)
+        access, session_id = view.access(now), view.session_id
+        needs = questions.needs(self.site.db, session_id) if access.state in AHEAD else ""
+        response.set_header("Permissions-Policy", PERMISSIONS[needs])
         return self.page(access.state).render(
-            t=t, static=self.links, state=access.state, view=view, access=access, times=times,
+            t=t, static=self.links, state=access.state, view=view, access=access, times=times, needs=needs,
             turns=sessions.turns(view, access, now), clocks=t.clocks(view.started_at, view.ended_at, view.zones()),
+            said=answers.counts(self.site.db, session_id) if access.state == sessions.DONE else None,
         )  # fmt: skip
 
     def message(self, name: str, status: int = 200) -> str:

@@ -10,6 +10,7 @@ from store.announcements import Announcement
 from store.database import Database, execute, fetch
 from store.errors import BookingRefused, NotFound
 from store.facts import CANCELLED
+from store.ids import is_id
 from store.ledger import Ledger, Standing
 from store.models import Interview
 from store.redaction import masked_address
@@ -109,7 +110,7 @@ def log_request(request: BookingRequest, slot_id: int | None, interview_id: int 
 
 def request_for(db: Database, interview_id: int, **changes: object) -> BookingRequest:
     """What an existing interview asks for, with `changes` (other instants, notes, zone). Raises NotFound."""
-    rows = fetch(db, _REQUEST, (interview_id,)) if _is_id(interview_id) else []
+    rows = fetch(db, _REQUEST, (interview_id,)) if is_id(interview_id) else []
     if not rows:
         raise NotFound("interview_id", interview_id)
     name, email, address, title, company, starts_at, ends_at, *rest = rows[0]
@@ -131,14 +132,10 @@ _REQUEST = (
 def find_interview(interview_id: int) -> Interview:
     """The interview with that id, of the record opened last. Raises NotFound naming the field."""
     with database.explained(Interview._meta.database):
-        interview = Interview.get_or_none(Interview.id == interview_id) if _is_id(interview_id) else None
+        interview = Interview.get_or_none(Interview.id == interview_id) if is_id(interview_id) else None
     if interview is None:
         raise NotFound("interview_id", interview_id)
     return interview
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 2**63
 
 
 def move(
@@ -232,7 +229,7 @@ def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime
     """
     moment = times.epoch(now)
     with database.writing(db):
-        if not _is_id(slot_id) or not fetch(db, "SELECT 1 FROM interview_slot WHERE id = ?", (slot_id,)):
+        if not is_id(slot_id) or not fetch(db, "SELECT 1 FROM interview_slot WHERE id = ?", (slot_id,)):
             raise NotFound("slot_id", slot_id)
         sql = "SELECT interview_id FROM interview_schedule WHERE slot_id = ? AND state = 'booked' ORDER BY interview_id"
         standings = [_standing(db, row[0]) for row in fetch(db, sql, (slot_id,))]

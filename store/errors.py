@@ -111,6 +111,12 @@ class AnswerRefused(StoreError):
         self.code, self.data = code, data
 
 
+class RecordingsUnusable(StoreError):
+    """The folder of recordings cannot be written or read: full, forbidden, or not what the record says. Nothing is lost
+    of what was saved before; the page may send the same bytes again when it is repaired.
+    """
+
+
 class EvaluationRefused(StoreError):
     """An evaluation that is not taken: `field` names the part, `code` the rule."""
 

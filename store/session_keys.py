@@ -84,12 +84,17 @@ def load_ring(db: Database, source: str, *, now: datetime) -> KeyRing:
     ring = _read(source)
     if ring is not None:
         with explained(db):
-            if not _unrecorded(db, ring, source):
+            if not _unrecorded(db, ring, _name(source)):
                 return ring
     with writing(db):
         ring = _read(source) or _create(db, source)
-        _record(db, ring, _unrecorded(db, ring, source), now)
+        _record(db, ring, _unrecorded(db, ring, _name(source)), now)
     return ring
+
+
+def check(db: Database, ring: KeyRing) -> None:
+    """Raises KeyRingUnusable if the database knows a key that this ring lacks or contradicts (it was rotated since)."""
+    _unrecorded(db, ring, "in use")
 
 
 def rotate(db: Database, source: str, *, now: datetime) -> KeyRing:
@@ -248,16 +253,16 @@ def _malformed(source: str, what: str) -> KeyRingUnusable:
     return KeyRingUnusable(f"The key ring {_name(source)} {what}.", _RESTORE)
 
 
-def _unrecorded(db: Database, ring: KeyRing, source: str) -> list[str]:
+def _unrecorded(db: Database, ring: KeyRing, name: str) -> list[str]:
     """The ring's ids that are new to the database. Raises KeyRingUnusable for another database's ring."""
     recorded = dict(fetch(db, "SELECT key_id, check_value FROM key_check"))
     for key_id, check_value in sorted(recorded.items()):
         if key_id not in ring:
             what = f"lacks key {key_id}, which this database's links were made with."
-            raise KeyRingUnusable(f"The key ring {_name(source)} {what}", _RESTORE)
+            raise KeyRingUnusable(f"The key ring {name} {what}", _RESTORE)
         if not hmac.compare_digest(ring.check_value(key_id), check_value):
             what = f"is another database's: its key {key_id} differs."
-            raise KeyRingUnusable(f"The key ring {_name(source)} {what}", _RESTORE)
+            raise KeyRingUnusable(f"The key ring {name} {what}", _RESTORE)
     return [key_id for key_id in ring if key_id not in recorded]
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from store import events, times
+from store import events, questions, times
 from store.database import Database, execute, fetch, writing
 from store.errors import NotAdmitted, NotFound
 
@@ -27,6 +27,11 @@ class Access:
     starts_at: datetime
     closes_at: datetime
     deadline: datetime
+
+    @property
+    def ends_at(self) -> datetime:
+        """The last instant for saving and finishing; at it, a begun interview is done."""
+        return self.deadline + GRACE
 
 
 def window(
@@ -156,12 +161,13 @@ def turns(view: SessionView, access: Access, now: datetime) -> dict[str, str | N
         "starts_at": times.iso(access.starts_at),
         "closes_at": times.iso(access.closes_at),
         "deadline": times.iso(access.deadline),
+        "ends_at": times.iso(access.ends_at),
         "begun_at": times.iso(view.begun_at) if view.begun_at else None,
     }
 
 
 def begin(db: Database, session_id: int, now: datetime) -> SessionView:
-    """Records the actual start, once; a session that is running already comes back as it is.
+    """Records the actual start, once, with the questions that are asked; one that is running comes back as it is.
 
     Raises NotAdmitted when the access window is not open, NotFound for an unknown session.
     """
@@ -173,6 +179,7 @@ def begin(db: Database, session_id: int, now: datetime) -> SessionView:
         view = _admitted(load(db, session_id), now)
         if view.begun_at is None:
             execute(db, "UPDATE interview_session SET begun_at = ? WHERE id = ?", (times.epoch(now), session_id))
+            questions.copy_to_session(db, session_id)
             events.record(db, "begun", at=times.epoch(now), interview_id=view.interview_id)
             view = load(db, session_id)
     return view

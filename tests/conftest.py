@@ -6,11 +6,13 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import booking_desk
+import portal_office
 import psycopg
 import pytest
 
 from mailer.config import MailSettings
 from store import database, session_keys
+from store.database import execute
 from store.settings import Settings
 
 POSTGRESQL_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
@@ -152,3 +154,30 @@ def environment(db, settings, ring):
         "PORTAL_HOST": "127.0.0.1",
         "PORTAL_PORT": "0",
     }
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def here(request, tmp_path_factory):
+    """An installation whose portal runs, on each engine, once for all tests of a file; ops may ask it too."""
+    folder = tmp_path_factory.mktemp("portal")
+    if request.param == "postgresql":
+        url = _emptied(request.getfixturevalue("_postgresql_url"))
+    else:
+        shutil.copy(request.getfixturevalue("_sqlite_template"), folder / "record.db")
+        url = f"sqlite:///{folder}/record.db"
+    more = {"OPS_TOKEN": portal_office.OPS_TOKEN, "RECORDINGS_FOLDER": str(folder / "recordings")}
+    with portal_office.running(url, folder, **more) as installation:
+        yield installation
+
+
+@pytest.fixture(autouse=True)
+def _failed_keys_of_a_test_are_forgotten(request):
+    yield
+    if "here" in request.fixturenames:
+        execute(request.getfixturevalue("here").db, "DELETE FROM failed_key")
+
+
+@pytest.fixture
+def open_now(here):
+    """An interview whose start was a minute ago, at the running portal."""
+    return here.book(-portal_office.MINUTE)

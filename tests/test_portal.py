@@ -1,132 +1,16 @@
 """The portal over HTTP: a real server as a child process, asked the way browsers, scanners and attackers ask."""
 
-import http.client
 import json
-import os
 import re
-import shutil
 import socket
-import subprocess
-import sys
-from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
-from conftest import _emptied
+from portal_office import DAY, HOUR, MINUTE, OWN
 
-from store import booking, database, places, session_keys, times
+from store import booking, database, session_keys, times
 from store.database import execute, fetch
-from store.requests import BookingRequest
-from store.settings import Settings
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-OWN = {"Content-Type": "application/json", "X-Interview": "1", "Sec-Fetch-Site": "same-origin"}
 START, STATE = "/api/interview/start", "/api/interview/state"
-
-
-class Answer(SimpleNamespace):
-    """Status, headers and text of one answer."""
-
-    @property
-    def cookie(self):
-        return {"Cookie": self.headers["Set-Cookie"].partition(";")[0]}
-
-    @property
-    def data(self):
-        return json.loads(self.text)
-
-    def shows(self, pattern):
-        found = re.search(pattern, self.text)
-        return found and found[1]
-
-
-class Installation:
-    """A record, its ring, and a portal serving it."""
-
-    def __init__(self, url, folder):
-        self.url, self.ring_path, self.booked = url, folder / "key_ring.json", 0
-        self.settings = Settings(
-            database_url=url, session_key_ring=str(self.ring_path), backend_url="http://portal.example", portal_port=0
-        )
-        self.db = database.open_record(url)
-        self.ring = session_keys.load_ring(self.db, str(self.ring_path), now=times.now())
-        self.errors = folder / "stderr"
-
-    def launch(self):
-        environment = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "SESSION_KEY_RING": str(self.ring_path),
-                       "BACKEND_URL": "http://portal.example", "PORTAL_HOST": "127.0.0.1", "PORTAL_PORT": "0",
-                       "PORTAL_HOSTS": ""}  # fmt: skip
-        with open(self.errors, "w") as errors:
-            return subprocess.Popen(
-                [sys.executable, str(places.ROOT / "portal.py")],
-                env=environment, cwd="/", text=True, stdout=subprocess.PIPE, stderr=errors,
-            )  # fmt: skip
-
-    def ask(self, method, path, headers=None, body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        connection.request(method, path, body=body, headers=headers or {})
-        raw = connection.getresponse()
-        answer = Answer(status=raw.status, headers=raw.headers, text=raw.read().decode())
-        connection.close()
-        return answer
-
-    def book(self, starts_in, minutes=45):
-        """Books an interview that starts so long from now; gives its ids and key."""
-        self.booked += 1
-        start = times.now().replace(microsecond=0) + starts_in
-        request = BookingRequest(
-            candidate_name=f"Asha <b>{self.booked}</b>", email=f"a{self.booked}@example.com",
-            address=f"a{self.booked}@example.com", job_title=f"Nurse {self.booked}", company_name="Acme",
-            starts_at=start, ends_at=start + minutes * MINUTE, timezone="Asia/Kolkata",
-            candidate_timezone="Europe/Berlin",
-        )  # fmt: skip
-        made = booking.book_slot(self.db, request, settings=self.settings, ring=self.ring, now=start - 2 * DAY)
-        row = fetch(self.db, "SELECT id, public FROM interview_session WHERE interview_id = ?", (made.interview_id,))[0]
-        key = session_keys.session_key(row[1], "1", 1, self.ring)
-        return SimpleNamespace(id=made.interview_id, session=row[0], public=row[1], start=start, key=key,
-                               link=f"/?session_key={key}")  # fmt: skip
-
-    def page(self, booked):
-        return self.ask("GET", "/interview", self.ask("GET", booked.link).cookie)
-
-    def session(self, booked, column):
-        return fetch(self.db, f"SELECT {column} FROM interview_session WHERE id = ?", (booked.session,))[0][0]
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def here(request, tmp_path_factory):
-    """The portal running on each engine, once for all tests of this file."""
-    folder = tmp_path_factory.mktemp("portal")
-    if request.param == "postgresql":
-        url = _emptied(request.getfixturevalue("_postgresql_url"))
-    else:
-        shutil.copy(request.getfixturevalue("_sqlite_template"), folder / "record.db")
-        url = f"sqlite:///{folder}/record.db"
-    installation = Installation(url, folder)
-    child = installation.launch()
-    ready = child.stdout.readline()
-    assert ready.startswith("READY http://127.0.0.1:"), installation.errors.read_text()
-    installation.port = int(ready.rsplit(":", 1)[1])
-    yield installation
-    child.terminate()
-    assert child.wait(10) == 0
-    child.stdout.close()
-    installation.db.close()
-    if not database.is_sqlite(installation.db):
-        installation.db.close_all()
-
-
-@pytest.fixture(autouse=True)
-def _no_failures_before(request):
-    yield
-    if "here" in request.fixturenames:
-        execute(request.getfixturevalue("here").db, "DELETE FROM failed_key")
-
-
-@pytest.fixture
-def open_now(here):
-    """An interview whose start was a minute ago."""
-    return here.book(-MINUTE)
 
 
 def test_health_names_the_database(here):

@@ -1,0 +1,206 @@
+"""What candidates answer: saved, never mixed and never lost, until they finish. Which page may, `holds` knows."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from store import answer_copies, drafts, events, holds, recordings, sessions, times
+from store.database import Database, changing, execute, fetch, writing
+from store.drafts import TEXT_LENGTH, Current, Draft, Saved
+from store.errors import AnswerRefused
+from store.holds import HOLD_SECONDS, Hold, Locked, Standing, heartbeat, hold, release, take_over
+from store.ids import is_id
+from store.recordings import LIMIT_GRACE, Take
+from store.sessions import SessionView
+
+__all__ = ["HOLD_SECONDS", "LIMIT_GRACE", "TEXT_LENGTH", "Asked", "Counts", "Hold", "Saved", "Standing", "Take", "content",
+           "counts", "finish", "heartbeat", "hold", "release", "save", "take_over"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One question and its answer as the candidate's page shows them. Instants are aware UTC.
+
+    `opened_at` is None until the candidate sees it, `closes_at` without a time limit of its own or before it is opened.
+    Without an answer `revision` is 0 and `saved_at` None. `takes` are the recordings not discarded, newest last.
+    """
+
+    number: int
+    text: str
+    kind: str
+    time_limit_seconds: int | None
+    opened_at: datetime | None
+    closes_at: datetime | None
+    revision: int
+    answer: str
+    saved_at: datetime | None
+    takes: tuple[Take, ...]
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether its text is not blank or a recording of it is complete."""
+        return bool(self.answer.strip(" \t\n")) or any(take.state == recordings.COMPLETE for take in self.takes)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many questions were asked, and how many of them have an answer."""
+
+    answered: int
+    asked: int
+
+
+_CURRENT = (
+    "SELECT q.time_limit_seconds, q.opened_at, coalesce(a.revision, 0), coalesce(a.text, ''), a.page,"
+    " coalesce(a.sequence, 0), a.saved_at FROM session_question q"
+    " LEFT JOIN answer a ON a.session_id = q.session_id AND a.number = q.number WHERE q.session_id = ? AND q.number = ?"
+)
+
+
+def save(
+    db: Database,
+    session_id: int,
+    number: int,
+    *,
+    page: str,
+    sequence: int,
+    base_revision: int,
+    text: str,
+    now: datetime,
+) -> Saved:
+    """Makes a page's text the answer to a question, as the next revision.
+
+    A page counts its saves in `sequence`: one that is not above the last is answered as saved already. Its own text it
+    replaces freely; that of another page only if it knew it, `base_revision` being the revision it was written on
+    (0 for none). A text that equals the answer changes nothing. Refused texts are kept as copies (`kept`), so that
+    nothing is lost. Line breaks become LF, other control characters but tabs go.
+
+    Raises NotFound and AnswerRefused, in this order: not_running (`state`, `kept`), question_unknown, text_too_long,
+    text_unreadable, taken_over (`kept`), question_closed (`kept`), conflict (`revision`, `text`, `saved_at`).
+    """
+    draft = Draft(number, page, sequence, base_revision, drafts.ready(text), now)
+    with changing(db):
+        outcome = _decide(db, holds.lock(db, session_id, now), draft)
+    # Raised only here, because what is kept of a refused text must be committed.
+    if isinstance(outcome, AnswerRefused):
+        raise outcome
+    return outcome
+
+
+def _decide(db: Database, locked: Locked, draft: Draft) -> Saved | AnswerRefused:
+    session_id = locked.view.session_id
+    rows = fetch(db, _CURRENT, (session_id, draft.number)) if is_id(draft.number) else []
+    current = Current(*rows[0]) if rows else None
+    if locked.access.state != sessions.RUNNING:
+        is_kept = current is not None and _keep_refused(db, session_id, current, draft, answer_copies.LATE)
+        return holds.not_running(locked.access.state, kept=is_kept)
+    if current is None:
+        return holds.question_unknown()
+    if isinstance(draft.text, AnswerRefused):
+        return draft.text
+    if not locked.standing.admits(draft.page):
+        return holds.taken_over(kept=_keep_refused(db, session_id, current, draft, answer_copies.TAKEN_OVER))
+    if draft.page != locked.standing.page:
+        holds.take(db, session_id, draft.page, draft.at)
+    return _decide_for_holder(db, locked, current, draft)
+
+
+def _decide_for_holder(db: Database, locked: Locked, current: Current, draft: Draft) -> Saved | AnswerRefused:
+    session_id = locked.view.session_id
+    if current.has(draft):
+        return current.saved
+    if current.is_closed(draft.at):
+        is_kept = _keep_refused(db, session_id, current, draft, answer_copies.LATE)
+        what = "The time for this question is over."
+        return AnswerRefused("question_closed", what, "go on to the next question.", kept=is_kept)
+    if current.conflicts_with(draft):
+        _keep_refused(db, session_id, current, draft, answer_copies.CONFLICT)
+        what, fix = "Another page has changed the answer.", "choose one of the two texts, or join them."
+        saved = current.saved
+        return AnswerRefused("conflict", what, fix, revision=saved.revision, text=current.text, saved_at=saved.saved_at)
+    holds.open_question(db, locked, draft.number, draft.now)
+    holds.engage(db, session_id, draft.at)
+    return _write(db, session_id, current, draft)
+
+
+def _keep_refused(db: Database, session_id: int, current: Current, draft: Draft, reason: str) -> bool:
+    """Whether the text is safe now, in a copy or as the answer."""
+    if isinstance(draft.text, AnswerRefused):
+        return False
+    if draft.text != current.text:
+        answer_copies.keep(db, session_id, draft.number, draft.text, page=draft.page, reason=reason, at=draft.at)
+    return True
+
+
+def _write(db: Database, session_id: int, current: Current, draft: Draft) -> Saved:
+    place = (session_id, draft.number)
+    if current.revision == 0:
+        execute(db, _FIRST, (*place, draft.text, draft.page, draft.sequence, draft.at))
+        return Saved(1, draft.now)
+    if draft.text == current.text:
+        # From now on it is this page's own text, which it may go on with.
+        execute(db, _SAME, (draft.page, draft.sequence, *place))
+        return current.saved
+    reason = current.reason_to_keep(draft)
+    if reason:
+        answer_copies.keep(db, *place, current.text, page=current.page, reason=reason, at=draft.at)
+    execute(db, _NEXT, (current.revision + 1, draft.text, draft.page, draft.sequence, draft.at, *place))
+    return Saved(current.revision + 1, draft.now)
+
+
+_FIRST = (
+    "INSERT INTO answer (session_id, number, revision, text, page, sequence, saved_at) VALUES (?, ?, 1, ?, ?, ?, ?)"
+)
+_SAME = "UPDATE answer SET page = ?, sequence = ? WHERE session_id = ? AND number = ?"
+_NEXT = (
+    "UPDATE answer SET revision = ?, text = ?, page = ?, sequence = ?, saved_at = ? WHERE session_id = ? AND number = ?"
+)
+
+
+def finish(db: Database, session_id: int, *, page: str, now: datetime) -> SessionView:
+    """Ends the interview for good, until GRACE after the deadline; one that is finished already stays as it is.
+
+    Raises NotFound and AnswerRefused (not_running, taken_over).
+    """
+    at = times.epoch(now)
+    # Bookings read the interview's state, so this waits for their writers.
+    with writing(db):
+        locked = holds.lock(db, session_id, now)
+        if locked.view.finished_at is not None:
+            return locked.view
+        holds.check_running(locked)
+        if not locked.standing.admits(page):
+            raise holds.taken_over()
+        interview_id = locked.view.interview_id
+        execute(db, "UPDATE interview_session SET finished_at = ? WHERE id = ?", (at, session_id))
+        execute(db, "UPDATE interview SET state = 'completed' WHERE id = ?", (interview_id,))
+        events.record(db, "finished", at=at, interview_id=interview_id)
+        return sessions.load(db, session_id)
+
+
+_CONTENT = (
+    "SELECT q.number, q.text, q.kind, q.time_limit_seconds, q.opened_at, coalesce(a.revision, 0), coalesce(a.text, ''),"
+    " a.saved_at FROM session_question q LEFT JOIN answer a ON a.session_id = q.session_id AND a.number = q.number"
+    " WHERE q.session_id = ? ORDER BY q.number"
+)
+
+
+def content(db: Database, session_id: int) -> list[Asked]:
+    """Every question of a begun interview with its answer and recordings, in order; none before it has begun."""
+    takes: dict[int, list[Take]] = {}
+    for recorded in recordings.of_session(db, session_id):
+        take = Take(recorded.take, recorded.media_type, recorded.size, recorded.state)
+        takes.setdefault(recorded.number, []).append(take)
+    return [_asked(row, tuple(takes.get(row[0], ()))) for row in fetch(db, _CONTENT, (session_id,))]
+
+
+def _asked(row: tuple, takes: tuple[Take, ...]) -> Asked:
+    number, text, kind, limit, opened, revision, answer, saved = row
+    opened_at, saved_at = (None if seconds is None else times.from_epoch(seconds) for seconds in (opened, saved))
+    closes_at = opened_at + timedelta(seconds=limit) if opened_at and limit else None
+    return Asked(number, text, kind, limit, opened_at, closes_at, revision, answer, saved_at, takes)
+
+
+def counts(db: Database, session_id: int) -> Counts:
+    """How much of the interview was answered, for the page that closes it."""
+    asked = content(db, session_id)
+    return Counts(sum(question.is_answered for question in asked), len(asked))

@@ -1,0 +1,267 @@
+"""What ops and their systems ask over HTTP: booking into a slot, evaluations and recordings, with the token only."""
+
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from portal_office import DAY, HOUR, MINUTE, OPS, OPS_TOKEN, OWN, running
+
+from store import booking, recordings, times
+from store.database import execute, fetch
+
+LISTED = "/api/evaluation/crud/"
+WEBM = b"\x1a\x45\xdf\xa3" + b"sound" * 50
+
+
+def slot_of(here, booked):
+    return fetch(
+        here.db, "SELECT slot_id FROM interview_schedule WHERE interview_id = ? ORDER BY id DESC", (booked.id,)
+    )[0][0]
+
+
+def free_slot(here, booked, starts_in=2 * DAY, capacity=1):
+    """Another slot of the interview's job, with free places."""
+    job = fetch(here.db, "SELECT job_id FROM interview WHERE id = ?", (booked.id,))[0][0]
+    start = times.epoch(times.now().replace(microsecond=0) + starts_in)
+    sql = "INSERT INTO interview_slot (job_id, starts_at, ends_at, state, created_at) VALUES (?, ?, ?, 'open', 0) RETURNING id"
+    slot = fetch(here.db, sql, (job, start, start + 1800))[0][0]
+    for number in range(1, capacity + 1):
+        execute(here.db, "INSERT INTO seat (slot_id, number) VALUES (?, ?)", (slot, number))
+    return slot
+
+
+def of_same_job(here, booked):
+    other = here.book(DAY)
+    sql = "UPDATE interview SET job_id = (SELECT job_id FROM interview WHERE id = ?) WHERE id = ?"
+    execute(here.db, sql, (booked.id, other.id))
+    return other
+
+
+def book(here, slot, headers=OPS, **body):
+    return here.send("POST", f"/api/interviews/slots/{slot}/book_slot/", headers, **body)
+
+
+def refused(answer):
+    return answer.status, answer.data["error"], answer.data.get("field")
+
+
+def test_a_cancelled_interview_is_booked_again_with_its_mail_queued(here):
+    booked = here.book(DAY)
+    booking.cancel(here.db, booked.id, settings=here.settings, now=times.now())
+    slot = free_slot(here, booked)
+    answer = book(here, slot, interview_id=booked.id, booking_notes="Bring your papers.")
+    assert (answer.status, answer.data["action"], answer.data["slot_id"]) == (201, "create", slot)
+    assert answer.data["booking_notes"] == "Bring your papers."
+    assert answer.data["mail"]["state"] == "queued"
+    row = "SELECT h.id, i.started_at FROM interview i JOIN interview_schedule h ON h.interview_id = i.id WHERE h.slot_id = ?"
+    schedule, start = fetch(here.db, row, (slot,))[0]
+    assert (answer.data["schedule_id"], answer.data["starts_at"]) == (schedule, times.iso(times.from_epoch(start)))
+
+
+def test_a_booked_interview_moves_and_stays_when_asked_again(here):
+    booked = here.book(DAY)
+    slot = free_slot(here, booked)
+    answers = [book(here, slot, interview_id=booked.id) for _ in range(2)]
+    assert [(answer.status, answer.data["action"]) for answer in answers] == [(200, "move"), (200, "unchanged")]
+    assert fetch(here.db, "SELECT count(*) FROM notification WHERE interview_id = ?", (booked.id,)) in ([(1,)], [(2,)])
+
+
+@pytest.mark.parametrize(("body", "field"), [
+    ({}, "interview_id"), ({"interview_id": "7"}, "interview_id"), ({"interview_id": True}, "interview_id"),
+    ({"interview_id": 0}, "interview_id"), ({"interview_id": 2**63}, "interview_id"), ({"interview_id": 1.5}, "interview_id"),
+    ({"interview_id": 1, "booking_notes": 7}, "booking_notes"), ({"interview_id": 1, "more": 1}, "more"),
+])  # fmt: skip
+def test_what_is_missing_or_malformed_is_named(here, body, field):
+    slot = free_slot(here, here.book(DAY))
+    answer = book(here, slot, **body)
+    assert (answer.status, answer.data["field"]) == (400, field)
+
+
+def test_notes_that_are_too_long_are_named(here):
+    booked = here.book(DAY)
+    answer = book(here, free_slot(here, booked), interview_id=booked.id, booking_notes="x" * 2001)
+    assert refused(answer) == (400, "text_too_long", "booking_notes")
+
+
+@pytest.mark.parametrize("slot", ["999999", "0", "x", "1%00", "9" * 40, "-1"])
+def test_an_unknown_slot_is_not_found(here, slot):
+    assert refused(book(here, slot, interview_id=here.book(DAY).id)) == (404, "not_found", "slot_id")
+
+
+def test_an_unknown_interview_is_not_found(here):
+    slot = free_slot(here, here.book(DAY))
+    assert refused(book(here, slot, interview_id=999_999)) == (404, "not_found", "interview_id")
+
+
+def test_each_rule_that_forbids_a_booking_is_a_conflict_with_its_reason(here):
+    booked, other = here.book(DAY), here.book(DAY)
+    past = free_slot(here, booked, starts_in=-HOUR)
+    full = free_slot(here, booked, starts_in=7 * DAY)
+    assert book(here, full, interview_id=of_same_job(here, booked).id).status == 200
+    cancelled = free_slot(here, booked, starts_in=3 * DAY)
+    booking.cancel_slot(here.db, cancelled, settings=here.settings, now=times.now())
+    codes = [refused(book(here, slot, interview_id=booked.id))[:2] for slot in (past, full, cancelled)]
+    assert codes == [(409, "slot_past"), (409, "slot_full"), (409, "slot_cancelled")]
+    assert refused(book(here, free_slot(here, other), interview_id=booked.id)) == (409, "job_differs", "interview_id")
+    execute(here.db, "UPDATE interview_session SET begun_at = 1 WHERE id = ?", (booked.session,))
+    assert refused(book(here, free_slot(here, booked, 4 * DAY), interview_id=booked.id))[:2] == (
+        409,
+        "interview_started",
+    )
+    execute(here.db, "UPDATE interview SET state = 'completed' WHERE id = ?", (booked.id,))
+    assert refused(book(here, free_slot(here, booked, 5 * DAY), interview_id=booked.id))[:2] == (
+        409,
+        "interview_completed",
+    )
+
+
+def test_a_booking_never_waits_for_a_mail_server(here):
+    booked = here.book(DAY)
+    begun = time.monotonic()
+    assert book(here, free_slot(here, booked), interview_id=booked.id).status == 200
+    assert time.monotonic() - begun < 2
+    states = fetch(here.db, "SELECT DISTINCT state FROM notification WHERE interview_id = ?", (booked.id,))
+    assert ("queued",) in states
+    assert ("sent",) not in states
+
+
+def test_one_place_asked_for_at_once_is_given_once(here):
+    first = here.book(DAY)
+    slot, others, statuses = free_slot(here, first, 6 * DAY), [first], []
+    others += [of_same_job(here, first) for _ in range(5)]
+    racers = [
+        threading.Thread(target=lambda one=one: statuses.append(book(here, slot, interview_id=one.id).status))
+        for one in others
+    ]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join()
+    assert sorted(statuses) == [200, 409, 409, 409, 409, 409]
+
+
+@pytest.mark.parametrize(("headers", "status", "error"), [
+    ({}, 401, "wrong_token"), ({"Authorization": "Bearer wrong"}, 401, "wrong_token"),
+    ({"Authorization": f"Basic {OPS_TOKEN}"}, 401, "wrong_token"), ({"Authorization": OPS_TOKEN}, 401, "wrong_token"),
+    ({"Authorization": f"Bearer {OPS_TOKEN}x"}, 401, "wrong_token"), ({"Authorization": "Bearer \xff"}, 401, "wrong_token"),
+])  # fmt: skip
+def test_without_the_token_nothing_is_told(here, headers, status, error):
+    for method, path in (("GET", LISTED), ("GET", f"{LISTED}1/"), ("GET", "/api/recordings/1"), ("POST", LISTED)):
+        answer = here.ask(
+            method, path, {"Content-Type": "application/json"} | headers, "{}" if method == "POST" else None
+        )
+        assert (answer.status, answer.data) == (status, {"error": error})
+    assert here.ask("GET", LISTED, headers).headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_the_candidates_cookie_opens_nothing_of_ops(here, open_now):
+    assert here.ask("GET", LISTED, here.enter(open_now)).status == 401
+
+
+def test_wrong_tokens_are_slowed_down_and_the_right_one_never(here):
+    statuses = [here.ask("GET", LISTED, {"Authorization": "Bearer no"}).status for _ in range(32)]
+    assert statuses == [401] * 30 + [429] * 2
+    assert here.ask("GET", LISTED, OPS).status == 200
+
+
+def test_without_the_setting_the_interface_is_off_and_says_so(tmp_path, record_url):
+    with running(record_url, tmp_path) as bare:
+        answer = bare.ask("GET", LISTED, OPS)
+    assert (answer.status, answer.data) == (403, {"error": "ops_api_off"})
+
+
+@pytest.fixture
+def completed(here):
+    """An interview that was begun and finished."""
+    booked = here.book(-MINUTE)
+    execute(here.db, "UPDATE interview_session SET begun_at = 1, finished_at = 2 WHERE id = ?", (booked.session,))
+    execute(here.db, "UPDATE interview SET state = 'completed' WHERE id = ?", (booked.id,))
+    return booked
+
+
+def rate(here, **body):
+    return here.send("POST", LISTED, OPS, **body)
+
+
+def test_an_evaluation_is_created_read_replaced_listed_and_deleted(here, completed):
+    made = rate(here, interview_id=completed.id, overall_score=7.5, traits={"clarity": 8}, suggestions="Ask more.")
+    one = f"{LISTED}{made.data['id']}/"
+    assert (made.status, made.headers["Location"]) == (201, one)
+    assert here.ask("GET", one, OPS).data == made.data
+    candidate = made.data["candidate_id"]
+    assert here.ask("GET", f"{LISTED}?candidate_id={candidate}", OPS).data["evaluations"] == [made.data]
+    unknown = here.ask("GET", f"{LISTED}?candidate_id={candidate + 999}", OPS)
+    assert refused(unknown) == (404, "not_found", "candidate_id")
+    changed = here.send("PUT", one, OPS, overall_score=4, details={"panel": ["A", "B"]})
+    assert (changed.status, changed.data["overall_score"], changed.data["traits"]) == (200, 4, {})
+    assert here.ask("DELETE", one, OPS).status == 204
+    assert refused(here.ask("GET", one, OPS)) == (404, "not_found", "evaluation_id")
+
+
+def test_evaluations_are_listed_page_by_page(here):
+    for _ in range(3):
+        booked = here.book(-MINUTE)
+        execute(here.db, "UPDATE interview_session SET begun_at = 1, finished_at = 2 WHERE id = ?", (booked.session,))
+        rate(here, interview_id=booked.id, overall_score=5)
+    first = here.ask("GET", f"{LISTED}?limit=2", OPS).data
+    rest = here.ask("GET", f"{LISTED}?limit=500&after={first['next_after']}", OPS).data
+    assert (len(first["evaluations"]), rest["next_after"]) == (2, None)
+    assert rest["evaluations"][0]["id"] > first["evaluations"][1]["id"]
+
+
+def test_a_completed_interview_is_rated_once(here, completed):
+    assert rate(here, interview_id=completed.id, overall_score=5).status == 201
+    assert refused(rate(here, interview_id=completed.id, overall_score=6)) == (409, "evaluation_exists", "interview_id")
+
+
+def test_an_interview_that_is_not_over_cannot_be_rated(here):
+    answer = rate(here, interview_id=here.book(DAY).id, overall_score=5)
+    assert refused(answer) == (409, "interview_not_completed", "interview_id")
+
+
+@pytest.mark.parametrize(("changes", "field"), [
+    ({"overall_score": 10.5}, "overall_score"), ({"overall_score": "7"}, "overall_score"),
+    ({"overall_score": None}, "overall_score"),
+    ({"traits": {"clarity": 11}}, "traits"), ({"traits": []}, "traits"), ({"suggestions": 7}, "suggestions"),
+    ({"details": "x"}, "details"), ({"more": 1}, "more"), ({"interview_id": "1"}, "interview_id"),
+])  # fmt: skip
+def test_an_evaluation_with_a_wrong_field_names_it(here, completed, changes, field):
+    answer = rate(here, **({"interview_id": completed.id, "overall_score": 5} | changes))
+    assert (answer.status, answer.data["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("query", ["candidate_id=x", "limit=0", "limit=501", "after=-1", "candidate_id=" + "9" * 30])
+def test_a_query_that_makes_no_sense_is_named(here, query):
+    answer = here.ask("GET", f"{LISTED}?{query}", OPS)
+    assert (answer.status, answer.data["field"]) == (400, query.partition("=")[0])
+
+
+def test_a_body_that_is_no_json_object_is_refused(here):
+    for body, status in (("[]", 400), ('{"a": NaN}', 400), ("[" * 50_000, 400), ("", 400)):
+        assert here.ask("POST", LISTED, OPS, body).status == status
+    assert here.ask("POST", LISTED, OPS | {"Content-Type": "text/plain"}, "{}").status == 415
+
+
+def test_a_recording_is_handed_to_ops_only(here, completed, tmp_path):
+    execute(here.db, "INSERT INTO session_question (session_id, number, text, kind) VALUES (?, 1, 'Say it', 'audio')",
+            (completed.session,))  # fmt: skip
+    execute(here.db, "UPDATE interview_session SET finished_at = NULL WHERE id = ?", (completed.session,))
+    execute(here.db, "UPDATE interview SET state = 'scheduled' WHERE id = ?", (completed.id,))
+    folder = here.errors.parent / "recordings"
+    recordings.append(here.db, completed.session, 1, "take-0123456789abc", page="page-0123456789abc",
+                      media_type="audio/webm", offset=0, chunk=WEBM, is_final=True, folder=folder, limit=10**6,
+                      now=times.now() + timedelta(seconds=1))  # fmt: skip
+    number = fetch(here.db, "SELECT id FROM recording WHERE session_id = ?", (completed.session,))[0][0]
+    answer = here.ask("GET", f"/api/recordings/{number}", OPS)
+    assert (answer.status, answer.headers["Content-Type"], answer.text) == (200, "audio/webm", WEBM.decode())
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="interview-')
+    assert here.ask("GET", f"/api/recordings/{number}", here.enter(completed)).status == 401
+    assert here.ask("GET", "/api/recordings/999999", OPS).status == 404
+    assert here.ask("GET", f"/static/{completed.session}", OWN).status == 404
+
+
+def test_the_token_is_in_no_answer_and_no_log(here):
+    answer = here.ask("GET", LISTED, OPS)
+    here.ask("GET", f"/{OPS_TOKEN}", OPS)
+    assert OPS_TOKEN not in answer.text + str(answer.headers) + here.errors.read_text()
