@@ -21,7 +21,7 @@ from portal_pages import Pages
 from portal_server import guarded, headers_for, listen, serve
 from portal_site import JSON_TYPE, Site, json_answer
 from store import database, readiness, session_keys, times
-from store.errors import DatabaseUnusable, StoreError
+from store.errors import DatabaseUnusable, RecordingsUnusable, StoreError
 from store.redaction import RedactedStream, install_excepthook
 from store.session_keys import KeyRing
 from store.settings import Settings, from_environment
@@ -78,7 +78,7 @@ class Portal:
                     return answer(**parts)
             except FieldRefused as refused:
                 return refused.answer
-            except DatabaseUnusable as error:
+            except (DatabaseUnusable, RecordingsUnusable) as error:
                 log.error("%s", error.line())
                 raise HTTPError(503, Retry_After="10") from None
 

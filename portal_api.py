@@ -68,12 +68,14 @@ class InterviewApi:
         visit, given = self._change(
             page=fields.page, question=fields.whole_or_nothing(1, QUESTIONS), engaged=fields.truth
         )
+        if given["engaged"]:
+            visits.engage(self.site.db, visit, self.site.clock())
         return self._answered(visit.view, lambda: self._held(
             answers.heartbeat(self.site.db, visit.view.session_id, **given, now=self.site.clock())
         ))  # fmt: skip
 
     def take_over(self) -> HTTPResponse:
-        visit, given = self._change(page=fields.page)
+        visit, given = self._touched(page=fields.page)
         return self._answered(visit.view, lambda: self._held(
             answers.take_over(self.site.db, visit.view.session_id, **given, now=self.site.clock())
         ))  # fmt: skip
@@ -84,7 +86,7 @@ class InterviewApi:
         return HTTPResponse(status=204)
 
     def save(self, number: str) -> HTTPResponse:
-        visit, given = self._change(
+        visit, given = self._touched(
             page=fields.page, sequence=fields.whole(1, fields.LARGEST_SEQUENCE),
             base_revision=fields.whole(0, fields.LARGEST_REVISION), text=fields.text,
         )  # fmt: skip
@@ -96,7 +98,9 @@ class InterviewApi:
         return {"revision": saved.revision, "saved_at": _instant(saved.saved_at), "server_time": _instant(now)}
 
     def take(self, number: str, take: str) -> HTTPResponse:
-        visit = self.site.visit()
+        visit, _ = self.site.visit(), _number(number)
+        if not fields.page(take):
+            raise HTTPError(404)
         known = recordings.status(self.site.db, visit.view.session_id, take)
         state = {"size": known.size, "state": known.state} if known else {"size": 0, "state": "none"}
         return json_answer(200, state)
@@ -104,6 +108,7 @@ class InterviewApi:
     def record(self, number: str, take: str) -> HTTPResponse:
         self.site.check_own_request(BYTES_TYPE)
         visit, asked = self._candidate(), request.query
+        visits.engage(self.site.db, visit, self.site.clock())
         if not fields.page(take) or not fields.page(asked.get("page")):
             raise HTTPError(400)
         offset, final = asked.get("offset", ""), asked.get("final", "")
@@ -117,7 +122,7 @@ class InterviewApi:
         )))  # fmt: skip
 
     def finish(self) -> HTTPResponse:
-        visit, given = self._change(page=fields.page)
+        visit, given = self._touched(page=fields.page)
         return self._answered(visit.view, lambda: self._turns(
             answers.finish(self.site.db, visit.view.session_id, **given, now=self.site.clock())
         ))  # fmt: skip
@@ -127,6 +132,12 @@ class InterviewApi:
         self.site.check_own_request()
         given = fields.read(**rules)
         return self._candidate(), given
+
+    def _touched(self, **rules: fields.Rule) -> tuple[visits.Visit, dict[str, Any]]:
+        """The same for what only a person's touch makes a page send: from then on the visit is kept."""
+        visit, given = self._change(**rules)
+        visits.engage(self.site.db, visit, self.site.clock())
+        return visit, given
 
     def _candidate(self) -> visits.Visit:
         visit = self.site.visit()

@@ -23,7 +23,7 @@ FAILURES_ALLOWED, FAILURES_WINDOW = 30, 600
 FAILURES_KEPT = 86_400
 
 _BY_COOKIE = (
-    f"SELECT v.kind, {sessions.VIEW_COLUMNS} FROM portal_visit v"
+    f"SELECT v.id, v.kind, v.engaged_at, {sessions.VIEW_COLUMNS} FROM portal_visit v"
     " JOIN interview_session s ON s.id = v.session_id AND s.generation = v.generation"
     f" {sessions.VIEW_JOINS} WHERE v.cookie_hash = ?"
 )
@@ -40,9 +40,14 @@ _COUNT_FAILURE = (
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Whose cookie it is: the candidate's or a proof's, and the session it opens."""
+    """Whose cookie it is: the candidate's or a proof's, and the session it opens.
 
+    `is_engaged` says that a person has touched a page of this visit; it is never pushed out then.
+    """
+
+    id: int
     kind: str
+    is_engaged: bool
     view: SessionView
 
 
@@ -70,7 +75,17 @@ def exchange(db: Database, session: SessionRow, kind: str, now: datetime) -> str
 def find(db: Database, cookie: str) -> Visit | None:
     """The visit of a cookie, or None if it is unknown, pushed out, or its key was revoked."""
     rows = fetch(db, _BY_COOKIE, (cookie_hash(cookie),))
-    return Visit(rows[0][0], sessions.view_of(rows[0][1:])) if rows else None
+    if not rows:
+        return None
+    visit_id, kind, engaged_at, *view = rows[0]
+    return Visit(visit_id, kind, engaged_at is not None, sessions.view_of(tuple(view)))
+
+
+def engage(db: Database, visit: Visit, now: datetime) -> None:
+    """Writes down, once, that a person has touched a page of this visit."""
+    if not visit.is_engaged:
+        sql = "UPDATE portal_visit SET engaged_at = ? WHERE id = ? AND engaged_at IS NULL"
+        execute(db, sql, (times.epoch(now), visit.id))
 
 
 def cookie_hash(cookie: str) -> str:

@@ -99,6 +99,25 @@ def test_only_a_persons_touch_counts_as_engaged(here, begun, beat):
     assert here.session(begun, "engaged_at") is not None
 
 
+def test_a_visit_that_a_person_touched_is_not_pushed_out_by_scanners(here, begun, beat):
+    untouched = here.enter(begun)
+    beat(engaged=True)
+    for _ in range(25):
+        here.ask("GET", begun.link)
+    assert here.ask("GET", f"{AT}/state", begun.own).status == 200
+    assert here.ask("GET", f"{AT}/state", untouched).status == 401
+
+
+def test_recordings_that_cannot_be_kept_are_a_busy_answer_and_a_line_for_ops(here, spoken, upload):
+    folder = here.errors.parent / "recordings"
+    folder.rename(here.errors.parent / "aside") if folder.exists() else None
+    folder.write_text("a file in its place")
+    answer = upload(WEBM)
+    folder.unlink()
+    assert (answer.status, answer.data, answer.headers["Retry-After"]) == (503, {"error": "unavailable"}, "10")
+    assert "To fix:" in here.errors.read_text()
+
+
 def test_finishing_ends_the_interview_once(here, begun, save):
     save("All said.")
     first, again = (here.send("POST", f"{AT}/finish", begun.own, page=FIRST) for _ in range(2))
