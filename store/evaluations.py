@@ -85,10 +85,10 @@ def update(db: Database, evaluation_id: int, data: Mapping[str, object], now: da
 
 
 def read(db: Database, evaluation_id: int) -> Evaluation:
-    """The evaluation with that id. Raises NotFound, whose field is `id`, as in the address and in the evaluation."""
+    """The evaluation with that id. Raises NotFound."""
     rows = fetch(db, f"{_ROWS} WHERE e.id = ?", (evaluation_id,)) if is_id(evaluation_id) else []
     if not rows:
-        raise NotFound("id", evaluation_id)
+        raise NotFound("evaluation_id", evaluation_id)
     return _evaluation(rows[0])
 
 

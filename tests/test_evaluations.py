@@ -189,7 +189,7 @@ def test_a_wrong_update_changes_nothing(desk, rated, data, code, field):
 def test_an_unknown_evaluation_is_named(desk, rated, wrong):
     for call in (lambda: evaluations.read(desk.db, wrong), lambda: evaluations.delete(desk.db, wrong, desk.now),
                  lambda: evaluations.update(desk.db, wrong, {"overall_score": 5}, desk.now)):  # fmt: skip
-        with pytest.raises(NotFound, match="^id: nothing"):
+        with pytest.raises(NotFound, match="evaluation_id"):
             call()
 
 
