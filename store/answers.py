@@ -69,10 +69,10 @@ def save(
 ) -> Saved:
     """Makes a page's text the answer to a question, as the next revision.
 
-    A page counts its saves in `sequence`: one that is not above the last is answered as saved already. Its own text it
-    replaces freely; that of another page only if it knew it, `base_revision` being the revision it was written on
-    (0 for none). A text that equals the answer changes nothing. Refused texts are kept as copies (`kept`), so that
-    nothing is lost. Line breaks become LF, other control characters but tabs go.
+    A page counts its saves in `sequence`: one that is not above the last is answered as saved already, even when the
+    question is closed by then. Its own text a page replaces freely; that of another only if it knew it, `base_revision`
+    being the revision it was written on (0 for none). A text that equals the answer makes no new revision. Refused
+    texts are kept as copies (`kept`), so that nothing is lost. What is stored of a text, `drafts.ready` says.
 
     Raises NotFound and AnswerRefused, in this order: not_running (`state`, `kept`), question_unknown, text_too_long,
     text_unreadable, taken_over (`kept`), question_closed (`kept`), conflict (`revision`, `text`, `saved_at`).

@@ -9,8 +9,19 @@ from typing import Any
 from store import addresses, times
 from store.addresses import AddressRefused
 from store.candidates_file import COLUMNS
-from store.errors import StoreError, TimeRefused
-from store.plain_text import lines, one_line, quoted
+from store.cells import (
+    CellRefused,
+    Faults,
+    lines_text,
+    needed_line,
+    one_line_text,
+    require,
+    row_fault,
+    whole_number,
+    width_fault,
+)
+from store.errors import TimeRefused
+from store.plain_text import quoted
 from store.requests import (
     FIRST_YEAR,
     LARGEST_CAPACITY,
@@ -29,20 +40,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _LOOSE_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})([T ].*)?", re.ASCII)
 _CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _LOOSE_CLOCK = re.compile(r"(\d{1,2})[:.h](\d{2})(?::\d{2})?\s*(?:([ap])\.?m\.?)?", re.ASCII | re.IGNORECASE)
-_WHOLE = re.compile(r"\d{1,9}", re.ASCII)
 _MINUTE = timedelta(minutes=1)
-
-
-class CellRefused(StoreError):
-    """One cell's value cannot be used; `code` is the rule's name."""
-
-    def __init__(self, code: str, message: str, fix: str):
-        super().__init__(message, fix)
-        self.code = code
-
-
-Faults = list[tuple[str, CellRefused | AddressRefused | TimeRefused]]
-"""Column and refusal."""
 
 
 class RowReader:
@@ -52,7 +50,7 @@ class RowReader:
     """
 
     def __init__(self, header: Mapping[str, int], settings: Settings):
-        self._width = len(header)
+        self._header = header
         self._zone = settings.interview_timezone
         self._cells = [(column, header[column], read) for column, read in _READERS.items() if column in header]
         self._absent = {column: read("") for column, read in _READERS.items() if column not in header}
@@ -63,8 +61,8 @@ class RowReader:
         A RowFault carries the code and column of the first fault in the order of COLUMNS; its message and fix tell
         of all of them.
         """
-        if len(cells) != self._width and (len(cells) < self._width or "".join(cells[self._width :]).strip()):
-            return self._wrong_width(line, cells)
+        if len(cells) != len(self._header) and (fault := width_fault(line, cells, self._header)):
+            return fault
         faults: Faults = []
         values = dict(self._absent)
         for column, place, read in self._cells:
@@ -75,7 +73,7 @@ class RowReader:
         zone = values.get("timezone") or self._zone
         span = _span(values, zone, faults)
         if faults:
-            return _fault(line, faults)
+            return row_fault(line, faults, COLUMNS)
         starts_at, ends_at = span
         return BookingRequest(
             candidate_name=values["candidate_name"],
@@ -94,25 +92,11 @@ class RowReader:
             line=line,
         )
 
-    def _wrong_width(self, line: int, cells: Sequence[str]) -> RowFault:
-        text = f"The row has {len(cells)} cells, the header {self._width}."
-        fix = "give one cell for each column, and quote a cell that holds the separator or a line break."
-        return RowFault(line, "", "row_cells", text, fix)
-
 
 def request_from(values: Mapping[str, str], settings: Settings) -> BookingRequest | RowFault:
     """One booking from named values, by the same rules as a row of a file; its line is 0, what is absent is blank."""
     header = {column: place for place, column in enumerate(_READERS)}
     return RowReader(header, settings).request(0, [values.get(column, "") for column in header])
-
-
-def _fault(line: int, faults: Faults) -> RowFault:
-    faults.sort(key=lambda fault: COLUMNS.index(fault[0]))
-    column, first = faults[0]
-    if len(faults) == 1:
-        return RowFault(line, column, first.code, str(first), first.fix)
-    message = " ".join(f"{name}: {refusal}" for name, refusal in faults)
-    return RowFault(line, column, first.code, message, " ".join(f"{name}: {refusal.fix}" for name, refusal in faults))
 
 
 # When: the slot's start and end.
@@ -169,7 +153,7 @@ def _check_length(span: int, minutes: int | None, faults: Faults) -> None:
 
 @lru_cache(maxsize=4096)
 def _day(text: str) -> date:
-    if not _DATE.fullmatch(_require(text)):
+    if not _DATE.fullmatch(require(text)):
         raise CellRefused("date_format", f"{quoted(text)} is no date.", _date_fix(text))
     year, month, day = int(text[:4]), int(text[5:7]), int(text[8:])
     if not FIRST_YEAR <= year <= LAST_YEAR:
@@ -189,7 +173,7 @@ def _date_fix(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _clock(text: str) -> time:
-    exact = _CLOCK.fullmatch(_require(text))
+    exact = _CLOCK.fullmatch(require(text))
     if not exact:
         raise CellRefused("time_format", f"{quoted(text)} is no time of day.", _clock_fix(text))
     return time(int(exact[1]), int(exact[2]))
@@ -222,65 +206,27 @@ def _zone(text: str) -> str:
     return text
 
 
-# Numbers and text.
-
-
-def _whole_number(blank: int | None, name: str, code: str, largest: int) -> Callable[[str], int | None]:
-    @lru_cache(maxsize=2048)
-    def read(text: str) -> int | None:
-        if not text:
-            return blank
-        value = int(text) if _WHOLE.fullmatch(text) else 0
-        if not 1 <= value <= largest:
-            fix = f"write a whole number from 1 to {largest}, with digits only."
-            raise CellRefused(code, f"The {name} is {quoted(text)}.", fix)
-        return value
-
-    return read
-
-
-def _require(text: str) -> str:
-    if not text:
-        raise CellRefused("value_missing", "The cell is blank.", "write a value; every row needs one in this column.")
-    return text
+# Addresses, and every column.
 
 
 def _email(text: str) -> str:
-    return addresses.checked(_require(text))
-
-
-def _needed_line(name: str, code: str, longest: int) -> Callable[[str], str]:
-    return lambda text: _fitting(_require(one_line(text)), name, code, longest)
-
-
-def _line(name: str, code: str, longest: int) -> Callable[[str], str]:
-    return lambda text: _fitting(one_line(text), name, code, longest)
-
-
-def _lines(name: str, code: str, longest: int) -> Callable[[str], str]:
-    return lambda text: _fitting(lines(text), name, code, longest)
-
-
-def _fitting(text: str, name: str, code: str, longest: int) -> str:
-    if len(text) > longest:
-        raise CellRefused(code, f"The {name} has {len(text)} characters.", f"shorten it to {longest} characters.")
-    return text
+    return addresses.checked(require(text))
 
 
 _READERS: Mapping[str, Callable[[str], Any]] = {
-    "candidate_name": _needed_line("name", "name_too_long", NAME_LENGTH),
+    "candidate_name": needed_line("name", "name_too_long", NAME_LENGTH),
     "candidate_email": _email,
-    "job_title": _needed_line("job title", "job_title_too_long", NAME_LENGTH),
-    "company_name": _needed_line("company's name", "company_name_too_long", NAME_LENGTH),
+    "job_title": needed_line("job title", "job_title_too_long", NAME_LENGTH),
+    "company_name": needed_line("company's name", "company_name_too_long", NAME_LENGTH),
     "slot_date": _day,
     "start_time": _clock,
     "end_time": _end_clock,
-    "duration_minutes": _whole_number(None, "duration in minutes", "duration_range", LONGEST_MINUTES),
+    "duration_minutes": whole_number(None, "duration in minutes", "duration_range", LONGEST_MINUTES),
     "timezone": _zone,
-    "capacity": _whole_number(None, "capacity", "capacity_range", LARGEST_CAPACITY),
-    "round": _whole_number(1, "round", "round_range", LAST_ROUND),
-    "booking_notes": _lines("text", "notes_too_long", NOTES_LENGTH),
-    "reference": _line("reference", "reference_too_long", REFERENCE_LENGTH),
+    "capacity": whole_number(None, "capacity", "capacity_range", LARGEST_CAPACITY),
+    "round": whole_number(1, "round", "round_range", LAST_ROUND),
+    "booking_notes": lines_text("text", "notes_too_long", NOTES_LENGTH),
+    "reference": one_line_text("reference", "reference_too_long", REFERENCE_LENGTH),
     "candidate_timezone": _zone,
 }
 """Column: what reads its stripped cell, or raises CellRefused or AddressRefused."""

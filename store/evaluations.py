@@ -66,6 +66,12 @@ def create(db: Database, data: Mapping[str, object], now: datetime) -> Evaluatio
     return evaluation
 
 
+def check(data: Mapping[str, object]) -> None:
+    """Raises EvaluationRefused for what `create` would refuse of any interview; the record is not asked."""
+    _interview_id(data, required=True)
+    _content(data)
+
+
 def update(db: Database, evaluation_id: int, data: Mapping[str, object], now: datetime) -> Evaluation:
     """Replaces the whole content of an evaluation: what `data` leaves out is empty afterwards.
 

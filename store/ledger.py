@@ -79,6 +79,13 @@ def job_identity(company_name: str, job_title: str) -> str:
     return f"{company_name.casefold()}\x1f{job_title.casefold()}"
 
 
+def find_jobs(db: Database, identities: Sequence[str]) -> dict[str, JobEntry]:
+    """The jobs of these identities that the record knows."""
+    sql = f"SELECT id, identity, title, company FROM job WHERE {among(db, 'identity')}"
+    rows = fetch(db, sql, (bulk.values(db, identities),)) if identities else ()
+    return {row[1]: JobEntry(*row) for row in rows}
+
+
 class Ledger:
     """Everything the rules look at, for the requests loaded into it."""
 
@@ -98,9 +105,7 @@ class Ledger:
 
     def _load_jobs(self, db: Database, wanted: dict[str, BookingRequest]) -> None:
         missing = [identity for identity in wanted if identity not in self.jobs]
-        sql = f"SELECT id, identity, title, company FROM job WHERE {among(db, 'identity')}"
-        for row in fetch(db, sql, (bulk.values(db, missing),)) if missing else ():
-            self.jobs[row[1]] = JobEntry(*row)
+        self.jobs |= find_jobs(db, missing)
         for identity in missing:
             if identity not in self.jobs:
                 request = wanted[identity]

@@ -1,13 +1,14 @@
 """Writes decided bookings, any number in one go: the rows of one booking are the same, whether booked alone or in a batch."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store import announcements, bulk, events
 from store.announcements import Announcement, Told
 from store.database import Database, execute_many
 from store.facts import INVITATION, RESCHEDULED
-from store.ledger import Ledger, Person, Slot, Standing
+from store.ledger import JobEntry, Ledger, Person, Slot, Standing
 from store.requests import BookingRequest
 from store.rules import Decision
 from store.seats import FreeSeats, Seat
@@ -43,6 +44,14 @@ class Terms:
     host: str
     key_id: str
     database_id: str
+
+
+def add_jobs(db: Database, jobs: Sequence[JobEntry], now: float) -> None:
+    """Writes jobs that the record does not know, and gives them their ids. Inside `database.writing` only."""
+    for job, job_id in zip(jobs, bulk.next_ids(db, "job", len(jobs)), strict=True):
+        job.id = job_id
+    rows = [(job.id, job.identity, job.title, job.company, now) for job in jobs]
+    bulk.insert(db, "job", ("id", "identity", "title", "company", "created_at"), rows)
 
 
 class Writer:
@@ -96,10 +105,7 @@ class Writer:
         jobs = list(
             {entry.slot.job.identity: entry.slot.job for entry in self.entries if entry.slot.job.id is None}.values()
         )
-        for job, job_id in zip(jobs, bulk.next_ids(db, "job", len(jobs)), strict=True):
-            job.id = job_id
-        rows = [(job.id, job.identity, job.title, job.company, now) for job in jobs]
-        bulk.insert(db, "job", ("id", "identity", "title", "company", "created_at"), rows)
+        add_jobs(db, jobs, now)
         self._write_people()
         slots = list({id(entry.slot): entry.slot for entry in self.entries if entry.slot.id is None}.values())
         for slot, slot_id in zip(slots, bulk.next_ids(db, "interview_slot", len(slots)), strict=True):

@@ -77,6 +77,14 @@ def test_the_window_names_the_instants_at_which_it_turns():
     assert (access.closes_at, access.deadline) == (START + 20 * MINUTE, END)
 
 
+def test_the_page_is_told_the_deadline_and_the_last_instant_for_saving(db, session_id):
+    view = sessions.load(db, session_id)
+    told = sessions.turns(view, view.access(START), START)
+    assert (told["deadline"], told["ends_at"]) == ("2026-11-30T08:05:00Z", "2026-11-30T08:05:30Z")
+    assert state_at(view.access(START).ends_at - SECOND, begun_at=START) == "running"
+    assert state_at(view.access(START).ends_at, begun_at=START) == "done"
+
+
 def test_a_page_shows_the_booked_time_in_both_zones(db, session_id):
     view = sessions.load(db, session_id)
     assert view.zones() == ["Asia/Kolkata", "Europe/Berlin"]
@@ -145,6 +153,7 @@ def test_beginning_is_recorded_once_and_changes_nothing_the_second_time(db, sess
     second = sessions.begin(db, session_id, START + 5 * MINUTE)
     assert first.begun_at == second.begun_at == START + SECOND
     assert fetch(db, "SELECT count(*) FROM event WHERE kind = 'begun'") == [(1,)]
+    assert fetch(db, "SELECT count(*), max(number) FROM session_question") == [(5, 5)]
 
 
 def test_a_crash_after_the_entry_window_does_not_lock_out(db, session_id):
@@ -190,3 +199,4 @@ def test_two_devices_that_begin_at_once_begin_once(db, record_url, session_id):
         begun = set(pool.map(begin, range(8)))
     assert len(begun) == 1
     assert fetch(db, "SELECT count(*) FROM event WHERE kind = 'begun'") == [(1,)]
+    assert fetch(db, "SELECT count(*) FROM session_question") == [(5,)]

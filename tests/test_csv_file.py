@@ -1,0 +1,51 @@
+"""A CSV file of any columns; how bytes, quotes and separators are read, the tests of the candidates file hold."""
+
+from dataclasses import replace
+
+import pytest
+
+from store.csv_file import Columns, CsvFile
+from store.errors import FileRefused
+from store.settings import Settings
+
+FRUIT = Columns(required=("fruit_name",), one_of=(), optional=("price",), unread=("remark",), row_for="fruit")
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(text, columns=FRUIT):
+        path = tmp_path / "fruit.csv"
+        path.write_text(text, encoding="utf-8", newline="")
+        with CsvFile(path, columns, Settings()) as file:
+            return dict(file.header), list(file)
+
+    return read
+
+
+def test_a_file_is_read_under_its_own_columns(read):
+    assert read("Fruit Name;REMARK;price\nfig;;3\n") == (
+        {"fruit_name": 0, "remark": 1, "price": 2}, [(2, ["fig", "", "3"])]
+    )  # fmt: skip
+
+
+def test_a_refused_header_tells_the_columns_of_this_kind_of_file(read):
+    with pytest.raises(FileRefused) as caught:
+        read("price,frut_name,slot_date\n1,fig,1\n")
+    assert str(caught.value) == (
+        "The header on line 1: unknown column 'frut_name' (did you mean fruit_name?); unknown column 'slot_date';"
+        " missing column fruit_name."
+    )
+    assert caught.value.fix.startswith("the columns are fruit_name, price;")
+
+
+def test_a_file_without_rows_says_what_a_row_is_for(read):
+    with pytest.raises(FileRefused) as caught:
+        read("fruit_name\n")
+    assert caught.value.fix == "add a row for each fruit."
+
+
+def test_one_of_several_columns_is_enough(read):
+    weighed = Columns(required=(), one_of=("grams", "pounds"), optional=(), unread=(), row_for="parcel")
+    assert read("pounds\n3\n", weighed)[1] == [(2, ["3"])]
+    with pytest.raises(FileRefused, match="missing column grams or pounds"):
+        read("size\n3\n", replace(weighed, optional=("size",)))
