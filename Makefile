@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-now test torture portal deliver lab bench lint clean help
+.PHONY: demo demo-now test torture audit screenshots portal deliver lab bench lint clean help
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -29,6 +29,22 @@ test: $(READY) ## all tests (pytest, and nbval on every notebook)
 torture: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long -s
 
+AUDITS := tests/audits
+AUDIT_READY := .venv-audit/.ready
+$(AUDIT_READY): $(READY) $(AUDITS)/package-lock.json $(wildcard $(AUDITS)/requirements-*.txt)
+	npm ci --prefix $(AUDITS) --silent --no-audit --no-fund --ignore-scripts
+	@for name in schemathesis wapiti; do \
+	  $(PYTHON) -m venv .venv-audit/$$name && \
+	  .venv-audit/$$name/bin/python -m pip install --quiet --disable-pip-version-check -r $(AUDITS)/requirements-$$name.txt || exit 1; \
+	done
+	@touch $(AUDIT_READY)
+
+audit: $(AUDIT_READY) ## the portal under axe, Lighthouse, html-validate, schemathesis and wapiti (Node.js, Chromium)
+	$(BIN)/python -m pytest -m audit $(AUDITS)
+
+screenshots: $(READY) ## a picture of every page in var/screenshots/ (Chromium)
+	@cd tests && ../$(BIN)/python -m audits.screenshots
+
 portal: $(READY) ## serve the portal at PORTAL_HOST:PORTAL_PORT
 	@$(BIN)/python portal.py
 
@@ -49,4 +65,4 @@ lint: $(READY) ## ruff, and notebooks without outputs
 	$(BIN)/ruff format --check .
 
 clean: ## remove the virtual environment and caches (data in var/, runs/, secrets/ stays)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-audit .venv-bench $(AUDITS)/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -166,9 +166,10 @@ class InterviewApi:
 
 def _number(text: str) -> int:
     """The question's number in an address; an error page 404 for what cannot be one."""
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(QUESTIONS))):
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(QUESTIONS)) else 0
+    if not 1 <= number <= QUESTIONS:
         raise HTTPError(404)
-    return int(text)
+    return number
 
 
 def _instant(moment: datetime | None) -> str | None:
