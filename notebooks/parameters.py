@@ -9,8 +9,11 @@ _SECRET = re.compile(r"password|passwd|secret|token|session_key|api_?key|credent
 _FIXES = {
     bool: "give True or False (papermill: -p {name} True).",
     int: "give a whole number.",
+    float: "give a number.",
     str: "give a text (papermill: -r {name} TEXT keeps it as it is).",
 }
+_TAKEN = {float: (float, int)}
+"""papermill and people write 8 for 8.0; nothing else is taken for another type."""
 
 
 def check(names: Mapping[str, object]) -> dict[str, object]:
@@ -24,7 +27,7 @@ def check(names: Mapping[str, object]) -> dict[str, object]:
     findings = [
         Finding(f"parameters.{name}", f"{name} = {_shown(name, values[name])} is not {kind.__name__}.",
                 _FIXES.get(kind, "correct it.").format(name=name))
-        for name, kind in types.items() if type(values[name]) is not kind
+        for name, kind in types.items() if type(values[name]) not in _TAKEN.get(kind, (kind,))
     ]  # fmt: skip
     findings += [
         Finding(

@@ -26,7 +26,7 @@ def outcomes(report: BatchReport) -> Figure:
 def _bars(counts: Counter, title: str) -> Figure:
     figure, axes = plt.subplots(figsize=(7, 0.6 + 0.42 * max(len(counts), 1)), layout="constrained")
     _draw_bars(axes, counts, title)
-    return _closed(figure)
+    return closed(figure)
 
 
 def _draw_bars(axes: Axes, counts: Counter, title: str) -> None:
@@ -52,10 +52,11 @@ def mailing(rows: Sequence[MailRow]) -> Figure:
     right.set_yticks([])
     step = max(1, len(names) // 8)
     right.set_xticks(range(0, len(names), step), names[::step], rotation=30, ha="right")
-    return _closed(figure)
+    return closed(figure)
 
 
-def _closed(figure: Figure) -> Figure:
+def closed(figure: Figure) -> Figure:
+    """The figure, to be shown as a cell's result."""
     # Otherwise Jupyter's inline backend shows it a second time at the end of the cell.
     plt.close(figure)
     return figure

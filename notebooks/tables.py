@@ -9,13 +9,18 @@ from IPython.display import HTML
 from mailer.delivery import DeliveryReport
 from mailer.proof import ProofReport
 from notebooks.batch_steps import Mailing
+from notebooks.question_steps import JobChange
 from store import batch_rows, times
 from store.batches import BatchReport
 from store.database import Database
 from store.debuglog import LogSummary
 from store.history import MailRow
+from store.questions import Question
+from store.questions_file import REPLACE, QuestionsFile
 
-SHOWN_ROWS = 25
+SHOWN_ROWS, SHOWN_FAULTS, SHOWN_JOBS = 25, 500, 20
+# JupyterLab and nbconvert would make formulas of what stands between two $ in a text.
+_AS_TEXT = 'class="tex2jax_ignore mathjax_ignore"'
 _LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
@@ -31,7 +36,25 @@ def table(rows: Sequence[dict[str, object]], caption: str = "", limit: int = SHO
         body = frame.to_html(index=False, escape=True, border=0, justify="left", classes="interviews")
     more = f"<p>... and {len(rows) - limit} more.</p>" if len(rows) > limit else ""
     head = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
-    return HTML(_LEFT + head + body + more)
+    return as_text(_LEFT + head + body + more)
+
+
+def as_text(markup: str) -> HTML:
+    """The markup, shown without a look for formulas in it."""
+    return HTML(f"<div {_AS_TEXT}>{markup}</div>")
+
+
+def written(text: str) -> str:
+    """A text that somebody wrote as markup that shows it as it is, its line breaks kept."""
+    # The first line break after the tag is not part of the text (HTML, 13.1.2.5).
+    style = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; font: inherit; margin: 0"
+    return f'<pre dir="auto" style="{style}">\n{html.escape(text)}</pre>'
+
+
+def seconds_words(seconds: float) -> str:
+    """`1 min 30 s`"""
+    minutes, rest = divmod(round(seconds), 60)
+    return " ".join(f"{count} {unit}" for count, unit in ((minutes, "min"), (rest, "s")) if count) or "0 s"
 
 
 def when(row: dict[str, object]) -> str:
@@ -112,3 +135,68 @@ def log_summary(summary: LogSummary, path: str) -> HTML:
             text = html.escape("\n".join(lines))
             parts.append(f'<p><b>{title}</b></p><pre style="white-space: pre-wrap">{text}</pre>')
     return HTML("".join(parts))
+
+
+def faults(file: QuestionsFile) -> HTML:
+    """Every row of the file that cannot be used, and what to write instead."""
+    if not file.faults:
+        asked = sum(len(job.questions) for job in file.jobs)
+        held = f"{counted(asked, 'question')} for {counted(len(file.jobs), 'job')}"
+        return as_text(f"<p><b>{html.escape(file.name)}</b>: {held}, no faults.</p>")
+    rows = [
+        {"line": fault.line, "column": fault.column or "(row)", "what": fault.message, "To fix": fault.fix}
+        for fault in file.faults
+    ]
+    return table(rows, f"{file.name}: {counted(len(rows), 'row')} cannot be used, so nothing is loaded", SHOWN_FAULTS)
+
+
+def question_plan(changes: Sequence[JobChange]) -> HTML:
+    """What loading does to each job: how many questions it has before and after."""
+    if not changes:
+        return as_text("<p>A file with faults changes no job.</p>")
+    rows = [
+        {"job": change.plan.job_title, "company": change.plan.company_name, "action": change.plan.action,
+         "questions before": change.plan.before, "after": change.plan.after,
+         "new ones": len(_new(change)), "asked no longer": len(change.dropped)}
+        for change in changes
+    ]  # fmt: skip
+    return table(rows, counted(len(rows), "job"))
+
+
+def _new(change: JobChange) -> set[Question]:
+    return set(change.after) - set(change.before)
+
+
+def questions(changes: Sequence[JobChange], limit: int = SHOWN_JOBS) -> HTML:
+    """Each job's questions as candidates will see them; where they replace others, which are new and which go."""
+    if not changes:
+        return as_text("<p>Nothing to show until the file's faults are corrected.</p>")
+    more = f"<p>... and {counted(len(changes) - limit, 'more job')}.</p>" if len(changes) > limit else ""
+    return as_text("".join(map(_job_questions, changes[:limit])) + more)
+
+
+def _job_questions(change: JobChange) -> str:
+    plan = change.plan
+    new = _new(change) if plan.action == REPLACE else set()
+    asked = "".join(_asked(question, "new" if question in new else "") for question in change.after)
+    gone = "".join(_asked(question) for question in change.dropped)
+    head = f"<h4>{html.escape(plan.job_title)}, {html.escape(plan.company_name)} ({plan.action})</h4>"
+    return f"{head}<ol>{asked}</ol>" + (f"<p>Asked no longer:</p><ul>{gone}</ul>" if gone else "")
+
+
+def _asked(question: Question, mark: str = "") -> str:
+    note = f"<small>{how(question.kind, question.time_limit_seconds)}</small>" + (f" <b>{mark}</b>" if mark else "")
+    return f"<li>{written(question.text)}{note}</li>"
+
+
+_HOW = {"text": "in writing", "audio": "as a sound recording", "video": "as a video"}
+
+
+def how(kind: str, limit: int | None) -> str:
+    """How a question is answered: `answered in writing, within 5 min`; `limit` is seconds."""
+    return f"answered {_HOW[kind]}{f', within {seconds_words(limit)}' if limit else ''}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 job`, `2 jobs`"""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

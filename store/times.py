@@ -118,6 +118,7 @@ def iso_date(moment: datetime, zone_name: str) -> str:
     return in_zone(moment, zone_name).date().isoformat()
 
 
+@lru_cache(maxsize=4096)
 def time_words(moment: datetime, zone_name: str) -> str:
     """`12:50 PM IST`."""
     local = in_zone(moment, zone_name)
@@ -139,6 +140,7 @@ def calendar_stamp(moment: datetime) -> str:
     return to_utc(moment).strftime("%Y%m%dT%H%M%SZ")
 
 
+@lru_cache(maxsize=4096)
 def iso(moment: datetime) -> str:
     """`2026-11-30T07:20:00Z`, for pages, JSON and logs."""
     return to_utc(moment).isoformat(timespec="seconds").replace("+00:00", "Z")

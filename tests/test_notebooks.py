@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
+import booking_desk
+import interview_room
 import pytest
 from smtp_server import SmtpServer
 
@@ -38,14 +40,35 @@ def environment(tmp_path, monkeypatch):
     return {**os.environ, **given}
 
 
-def papermill(folder: Path, environment: dict[str, str], **parameters: object) -> subprocess.CompletedProcess:
-    """Runs booking_batch by papermill's own command, from another folder."""
-    command = [sys.executable, "-m", "papermill", str(places.ROOT / "notebooks/booking_batch.ipynb"), "out.ipynb"]
+def papermill(
+    folder: Path, environment: dict[str, str], notebook: str = "booking_batch", **parameters: object
+) -> subprocess.CompletedProcess:
+    """Runs a notebook by papermill's own command, from another folder."""
+    command = [sys.executable, "-m", "papermill", str(places.ROOT / f"notebooks/{notebook}.ipynb"), "out.ipynb"]
     for name, value in {"log_file": str(folder / "out.log"), **parameters}.items():
         command += ["-p", name, str(value)]
     return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
+
+
+@pytest.fixture
+def interviewed(environment):
+    """The key of an interview that was completed yesterday; the first answer holds its link, a longer text is kept."""
+    now = times.now()
+    db = database.open_record(environment["DATABASE_URL"])
+    ring = session_keys.load_ring(db, environment["SESSION_KEY_RING"], now=now)
+    desk = booking_desk.Desk(db, Settings(), ring, now - timedelta(days=1))
+    booked = desk.book(booking_desk.request(desk.now + timedelta(hours=1)))
+    room = interview_room.room_of(desk, booked.interview_id).later(60)
+    room.begin()
+    [key] = keys_of(environment)
+    said = f"My link is https://x/?session_key={key}, I am asha@example.com."
+    room.save(f"{said} {'More. ' * 50}")
+    room.save(f"In short: I use <b>both</b>. {said}", sequence=2)
+    room.finish()
+    db.close()
+    return key
 
 
 def outcomes(environment: dict[str, str]) -> Counter:
@@ -92,20 +115,36 @@ def test_batch_is_booked_mailed_and_proven_and_a_second_run_adds_nothing(tmp_pat
 def assert_no_secret(folder: Path, environment: dict[str, str], printed: str) -> None:
     """Greps everything that was written, the database's dump included, but the mails themselves and the ring."""
     db = database.open_record(environment["DATABASE_URL"])
-    ring = session_keys.load_ring(db, environment["SESSION_KEY_RING"], now=times.now())
     dump = "\n".join(db.connection().iterdump())
+    db.close()
+    keys = keys_of(environment)
+    assert len(keys) == 200
+    assert secrets_found([*keys, *ring_of(folder)], [printed, dump, *written_texts(folder)]) == []
+
+
+def written_texts(folder: Path) -> list[str]:
+    """The executed notebook and the log."""
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".log", ".ipynb"))
+    assert [path.name for path in paths] == ["out.ipynb", "out.log"]
+    return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
+
+
+def keys_of(environment: dict[str, str]) -> list[str]:
+    """The session_key of every interview in the record."""
+    db = database.open_record(environment["DATABASE_URL"])
+    ring = session_keys.load_ring(db, environment["SESSION_KEY_RING"], now=times.now())
     sessions = fetch(db, "SELECT public, key_id, generation FROM interview_session")
     db.close()
-    texts = [printed, dump] + [
-        path.read_text(encoding="utf-8", errors="replace")
-        for path in folder.iterdir()
-        if path.suffix in (".ipynb", ".log")
-    ]
-    keys = [session_keys.session_key(*session, ring) for session in sessions]
-    secrets = [CANARY, *keys, *json.loads((folder / "key_ring.json").read_text(encoding="utf-8"))["keys"].values()]
-    assert len(texts) >= 4
-    assert len(keys) == 200
-    assert not [secret[:4] for secret in secrets for text in texts if secret in text]
+    return [session_keys.session_key(*session, ring) for session in sessions]
+
+
+def ring_of(folder: Path) -> list[str]:
+    return list(json.loads((folder / "key_ring.json").read_text(encoding="utf-8"))["keys"].values())
+
+
+def secrets_found(secrets: list[str], texts: list[str]) -> list[str]:
+    """The beginnings of those secrets, the canary among them, that stand in a text."""
+    return [secret[:4] for secret in (CANARY, *secrets) for text in texts if secret in text]
 
 
 def test_every_fault_of_the_faults_file_is_told_and_fails_the_job(tmp_path, environment):
@@ -181,3 +220,60 @@ def test_missing_candidates_file_ends_the_notebook_with_its_name_and_the_fix(tmp
     assert done.returncode != 0
     assert "nowhere.csv" in done.stderr
     assert "To fix: " in done.stderr
+
+
+def rows(environment: dict[str, str], sql: str) -> list[tuple]:
+    db = database.open_record(environment["DATABASE_URL"])
+    found = fetch(db, sql)
+    db.close()
+    return found
+
+
+def test_an_interview_is_read_and_rated_without_its_key_or_address_in_what_is_written(
+    tmp_path, environment, interviewed
+):
+    rating = {"interview_id": 1, "overall_score": 8, "traits": "clarity=7.5, pace=6"}
+    done = papermill(tmp_path, environment, "review", **rating, dry_run=False)
+    assert done.returncode == 0, done.stderr
+    assert rows(environment, "SELECT overall_score, traits FROM evaluation") == [(8.0, '{"clarity":7.5,"pace":6.0}')]
+    texts = [*written_texts(tmp_path), done.stdout, done.stderr]
+    for shown in (
+        "In short: I use &lt;b&gt;both&lt;/b&gt;.",
+        "before the candidate cut it",
+        "session_key=***",
+        "rated 8.",
+    ):
+        assert shown in texts[0]
+    assert secrets_found([interviewed, "asha@example.com", *ring_of(tmp_path)], texts) == []
+
+
+def test_a_dry_run_of_a_rating_writes_nothing(tmp_path, environment, interviewed):
+    done = papermill(tmp_path, environment, "review", interview_id=1, overall_score=8.5)
+    assert done.returncode == 0, done.stderr
+    assert rows(environment, "SELECT count(*) FROM evaluation") == [(0,)]
+    assert "would rate it 8.5" in written_texts(tmp_path)[0]
+
+
+def test_wrong_parameters_of_a_review_are_all_told_and_end_the_notebook(tmp_path, environment, interviewed):
+    done = papermill(tmp_path, environment, "review", interview_id=7, overall_score=11, days=0, dry_run=False)
+    assert done.returncode != 0
+    for name in ("interview_id", "overall_score", "days"):
+        assert f"[parameters.{name}]" in done.stderr
+    assert rows(environment, "SELECT count(*) FROM evaluation") == [(0,)]
+
+
+def test_questions_are_loaded_from_a_file(tmp_path, environment):
+    done = papermill(tmp_path, environment, "load_questions", dry_run=False)
+    assert done.returncode == 0, done.stderr
+    assert rows(environment, "SELECT count(*), count(DISTINCT job_id) FROM question") == [(8, 2)]
+    assert "2 with first questions. Interviews that had begun keep their questions." in written_texts(tmp_path)[0]
+
+
+def test_a_faulty_questions_file_fails_the_job_and_loads_nothing(tmp_path, environment):
+    path = tmp_path / "questions.csv"
+    path.write_text("job_title,company_name,position,question,kind\nCook,Acme,1,Why?,\nCook,Acme,1,How?,smoke\n")
+    done = papermill(tmp_path, environment, "load_questions", questions_csv=path, dry_run=False)
+    assert done.returncode != 0
+    assert "One row of questions.csv cannot be used, so nothing is loaded. To fix: " in done.stderr
+    assert "The kind is 'smoke'" in written_texts(tmp_path)[0]
+    assert rows(environment, "SELECT count(*) FROM question") == [(0,)]
