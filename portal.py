@@ -3,13 +3,9 @@
 import argparse
 import json
 import logging
-import os
-import signal
 import sys
-import threading
 from collections.abc import Callable
 from datetime import datetime
-from types import FrameType
 
 import bottle
 from bottle import HTTPError, HTTPResponse, request, response
@@ -18,7 +14,8 @@ from portal_api import InterviewApi
 from portal_fields import FieldRefused
 from portal_ops import OpsApi
 from portal_pages import Pages
-from portal_server import guarded, headers_for, listen, serve
+from portal_processes import Crew
+from portal_server import AT_ONCE, READING, WRITING, Lanes, address_of, guarded, headers_for, listen, serve
 from portal_site import JSON_TYPE, Site, json_answer
 from store import database, readiness, session_keys, times
 from store.errors import DatabaseUnusable, RecordingsUnusable, StoreError
@@ -109,15 +106,28 @@ def make_app(
     return guarded(Portal(Site(db, settings, ring, clock)).routes(), headers_for(settings))
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(0)
+NO_RECORD = ("/robots.txt", "/favicon.ico")
+CHEAP = ("/interview", "/healthz")
 
 
-def _end_with_parent() -> None:
-    # Not sys.stdin: its lock, held by a daemon thread, aborts the interpreter's end.
-    while os.read(0, 4096):
-        continue
-    os.kill(os.getpid(), signal.SIGTERM)
+def lanes(db: database.Database) -> Lanes:
+    """Who in the server answers what: a link's exchange and all that is sent writes, the rest only reads.
+
+    SQLite never makes a read wait, nor goes over a network for it, so a candidate's reads are answered at once there;
+    and it lets one writer in at a time, so one of each process is enough: more only got in each other's way.
+    """
+    is_near = database.is_sqlite(db)
+
+    def of(method: str, path: str, query: str) -> str:
+        if method not in ("GET", "HEAD"):
+            return WRITING
+        if path == "/":
+            return WRITING if query else AT_ONCE
+        if path in NO_RECORD or path.startswith("/static/"):
+            return AT_ONCE
+        return AT_ONCE if is_near and (path in CHEAP or path.startswith("/api/interview/")) else READING
+
+    return Lanes(of, writers=1 if is_near else 4)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -136,12 +146,26 @@ def main(arguments: list[str] | None = None) -> int:
     except StoreError as error:
         print(f"portal: {error.line()}", file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _stop)
-    if options.with_parent:
-        threading.Thread(target=_end_with_parent, daemon=True).start()
-    serve(make_app(db, settings, ring), listener, headers_for(settings))
+    _close(db)
+
+    def work(on_ready: Callable[[], None], lives: int) -> int:
+        """One process's share: connections are its own, opened after the fork."""
+        own = database.open_record(settings.database_url.get_secret_value())
+        serve(make_app(own, settings, ring), listener, headers_for(settings), lanes(own), on_ready, lives)
+        _close(own)
+        return 0
+
+    def say() -> None:
+        print(f"READY {address_of(listener)}", flush=True)
+
+    code = Crew(work, settings.portal_processes).run(say, until=0 if options.with_parent else None)
+    return 2 if code else 0
+
+
+def _close(db: database.Database) -> None:
     db.close()
-    return 0
+    if not database.is_sqlite(db):
+        db.close_all()
 
 
 if __name__ == "__main__":

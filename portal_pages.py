@@ -9,12 +9,16 @@ name, and the `datetime` of `time[data-start]` and `time[data-end]` the booked i
 import functools
 import hashlib
 import os
+import re
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
 
 import bottle
 from bottle import HTTPError, HTTPResponse, request, response
 
 from portal_server import HEADERS
-from portal_site import Site
+from portal_site import Site, Words
 from store import answers, places, questions, session_keys, sessions, times, visits
 from store.errors import UnknownKey
 
@@ -29,13 +33,68 @@ PERMISSIONS = {"": _NOTHING, "audio": _AUDIO, "video": _AUDIO.replace("camera=()
 PROOF_HEADER = "X-Interview-Proof"
 
 
+@functools.lru_cache(maxsize=1024)
+def _escaped(text: str) -> str:
+    return bottle.html_escape(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _clocks(t: Words, started_at: datetime, ended_at: datetime, zones: tuple[str, ...]) -> list[SimpleNamespace]:
+    return t.clocks(started_at, ended_at, zones)
+
+
+_TEXT = re.compile(r"\{\{t\('([a-z_.]+)'\)\}\}")
+_SIGNS = re.compile(r"[{}%\\\n]")
+"""What means something to the template language."""
+
+
+class Template(bottle.SimpleTemplate):
+    """A template in one language: texts that no value goes into are written and escaped once, not for every page."""
+
+    words: Words
+
+    def prepare(self, **settings: object) -> None:
+        super().prepare(**settings)
+        self._str, self._escape = str, lambda value: _escaped(value if type(value) is str else str(value))
+        self.source = _TEXT.sub(self._written, Path(self.filename).read_text(encoding="utf-8"))
+
+    def execute(self, _stdout: list[str], kwargs: dict[str, object]) -> dict[str, object]:
+        # As bottle does it, with fewer copies, and without leaving circles that must be looked for and collected.
+        env = kwargs | {"_stdout": _stdout, "_printlist": _stdout.extend, "_rebase": None, "_str": self._str,
+                        "_escape": self._escape}  # fmt: skip
+        env["include"], env["rebase"] = functools.partial(self._include, env), functools.partial(self._rebase, env)
+        exec(self.co, env)
+        del env["include"], env["rebase"]
+        if env["_rebase"]:
+            name, given = env["_rebase"]
+            inner = "".join(_stdout)
+            _stdout.clear()
+            self._include(env, name, base=inner, **given)
+        return env
+
+    def _include(self, _env: dict[str, object], _name: str, **kwargs: object) -> dict[str, object]:
+        if _name not in self.cache:
+            self.cache[_name] = self.__class__(name=_name, lookup=self.lookup)
+        return self.cache[_name].execute(_env["_stdout"], _env | kwargs)
+
+    def _written(self, found: re.Match[str]) -> str:
+        text = self.words(found[1])
+        return found[0] if _SIGNS.search(text) else _escaped(text)
+
+
+@functools.cache
+def _template(words: Words, name: str) -> Template:
+    # Parts that a page includes are made of the page's own class, and so are in its language.
+    kind = type("Template", (Template,), {"words": words})
+    return kind(name=f"{name}.tpl", lookup=[str(VIEWS)])
+
+
 class Pages:
     """The HTML side of a site, and its static files."""
 
     def __init__(self, site: Site):
         self.site = site
         self.assets, self.links = _assets()
-        self.page = functools.cache(lambda name: bottle.SimpleTemplate(name=f"{name}.tpl", lookup=[str(VIEWS)]))
 
     def enter(self) -> str | HTTPResponse:
         """A valid key, whatever the access window says, is exchanged for a cookie; HEAD writes nothing."""
@@ -67,14 +126,15 @@ class Pages:
         access, session_id = view.access(now), view.session_id
         needs = questions.needs(self.site.db, session_id) if access.state in AHEAD else ""
         response.set_header("Permissions-Policy", PERMISSIONS[needs])
-        return self.page(access.state).render(
+        return _template(t, access.state).render(
             t=t, static=self.links, state=access.state, view=view, access=access, times=times, needs=needs,
-            turns=sessions.turns(view, access, now), clocks=t.clocks(view.started_at, view.ended_at, view.zones()),
+            turns=sessions.turns(view, access, now), clocks=_clocks(t, view.started_at, view.ended_at, tuple(view.zones())),
             said=answers.counts(self.site.db, session_id) if access.state == sessions.DONE else None,
         )  # fmt: skip
 
     def message(self, name: str, status: int = 200) -> str:
-        return self.page(name).render(t=self.site.words(), static=self.links, state=name, status=status)
+        t = self.site.words()
+        return _template(t, name).render(t=t, static=self.links, state=name, status=status)
 
     def asset(self, name: str) -> HTTPResponse:
         if name not in self.assets:

@@ -27,6 +27,7 @@ class Words:
         catalogue = tomllib.loads((CATALOGUES / f"{language}.toml").read_text(encoding="utf-8"))
         self.language, self.name = language, catalogue.pop("name")
         self.texts = dict(_flat(catalogue))
+        self.marked = {name: _marked(text) for name, text in self.texts.items() if isinstance(text, str)}
         self.script = json.dumps(catalogue["script"], ensure_ascii=False, separators=(",", ":"))
         """What the page's script says, as JSON."""
 
@@ -35,8 +36,7 @@ class Words:
 
     def html(self, name: str, **values: object) -> str:
         """The text as HTML: everything escaped, and what the catalogue has between asterisks set strong."""
-        marked = _STRONG.sub(r"<strong>\1</strong>", html.escape(self.texts[name]))
-        return marked.format(**{key: html.escape(str(value)) for key, value in values.items()})
+        return self.marked[name].format(**{key: html.escape(str(value)) for key, value in values.items()})
 
     def count(self, name: str, number: int) -> str:
         """The text for one or for many, such as `unit.minute`: a list of two in the catalogue."""
@@ -67,6 +67,10 @@ class Words:
             )
             for zone in zones
         ]  # fmt: skip
+
+
+def _marked(text: str) -> str:
+    return _STRONG.sub(r"<strong>\1</strong>", html.escape(text))
 
 
 def _flat(tree: dict[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:

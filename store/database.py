@@ -4,6 +4,8 @@ import fcntl
 import logging
 import secrets
 import sqlite3
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -14,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 import peewee
 import psycopg
 from playhouse.db_url import connect as connect_url
-from playhouse.db_url import parse
+from playhouse.db_url import parse, register_database
 from playhouse.migrations import Runner
 from playhouse.pool import MaxConnectionsExceeded
 from playhouse.postgres_ext import PooledPsycopg3Database
@@ -34,6 +36,54 @@ SQLITE_OPTIONS = {
 POSTGRESQL_SCHEMES = ("postgres", "postgresql", "psycopg3", "psycopg")
 
 Database = peewee.Database
+
+
+class QueuedSqlite(peewee.SqliteDatabase):
+    """SQLite whose writers queue: the threads of a process in line, and the first of them asks for the lock often.
+
+    SQLite's own waiting sleeps up to 100 ms at a time, while others come and go. Programs that do not queue here are
+    waited for all the same, and nothing is left behind by one that dies.
+    """
+
+    ASK_SECONDS = 0.001
+
+    def __init__(self, *arguments: object, **options: object):
+        super().__init__(*arguments, **options)
+        self._line = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """This thread's turn to write, waited for as long as SQLite would wait for its lock."""
+        if not self._line.acquire(timeout=self.timeout):
+            raise peewee.OperationalError("database is locked")
+        try:
+            yield
+        finally:
+            self._line.release()
+
+    def begin(self, lock_type: str | None = None) -> None:
+        """Begins a transaction; an immediate one is waited for without SQLite's long sleeps."""
+        connection = self.connection()
+        patience = connection.execute("PRAGMA busy_timeout").fetchone()[0]
+        until = time.monotonic() + patience / 1000
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while not self._begins(lock_type, is_last=time.monotonic() >= until):
+                time.sleep(self.ASK_SECONDS)
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {patience}")
+
+    def _begins(self, lock_type: str | None, is_last: bool) -> bool:
+        try:
+            super().begin(lock_type)
+        except peewee.OperationalError as error:
+            if is_last or "locked" not in str(error):
+                raise
+            return False
+        return True
+
+
+register_database(QueuedSqlite, "sqlite")
 
 
 def connect(url: str) -> Database:
@@ -154,7 +204,7 @@ def database_id(db: Database) -> str:
 @contextmanager
 def writing(db: Database) -> Iterator[None]:
     """A transaction of the only writer: immediate on SQLite, behind one advisory lock on PostgreSQL."""
-    with explained(db), db.atomic():
+    with explained(db), _begun(db):
         if not is_sqlite(db):
             db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (WRITERS_LOCK,))
         yield
@@ -163,8 +213,18 @@ def writing(db: Database) -> Iterator[None]:
 @contextmanager
 def changing(db: Database) -> Iterator[None]:
     """A short transaction that touches rows no other writer competes for in another order (claims, visits)."""
-    with explained(db), db.atomic():
+    with explained(db), _begun(db):
         yield
+
+
+@contextmanager
+def _begun(db: Database) -> Iterator[None]:
+    if is_sqlite(db) and not db.in_transaction():
+        with db.turn(), db.atomic():
+            yield
+    else:
+        with db.atomic():
+            yield
 
 
 @contextmanager

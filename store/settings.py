@@ -138,6 +138,7 @@ class Settings(FromEnvironment):
     portal_host: str = "127.0.0.1"
     portal_port: int = Field(8000, ge=0, le=65535)
     portal_hosts: Annotated[tuple[str, ...], NoDecode] = ()
+    portal_processes: int = Field(2, ge=1, le=64)
     ops_token: Annotated[SecretStr, AfterValidator(_ops_token)] = SecretStr("")
     recordings_folder: str = "var/recordings"
     recording_bytes: int = Field(200_000_000, ge=100_000)

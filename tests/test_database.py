@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import peewee
@@ -130,6 +131,51 @@ def test_only_one_writer_is_inside_at_a_time(db):
     with ThreadPoolExecutor(4) as threads:
         assert list(threads.map(count, range(4))) == [True] * 4
     assert fetch(db, "SELECT count(*) FROM send_rate") == [(40,)]
+
+
+def test_a_transaction_inside_another_is_a_part_of_it(db):
+    def add(name, broken):
+        with database.changing(db):
+            execute(db, "INSERT INTO send_rate (fingerprint, next_at) VALUES (?, 0)", (name,))
+            return 1 / (not broken)
+
+    with database.writing(db):
+        add("kept", broken=False)
+        with pytest.raises(ZeroDivisionError):
+            add("dropped", broken=True)
+    assert fetch(db, "SELECT fingerprint FROM send_rate") == [("kept",)]
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_a_writer_is_let_in_soon_after_another_program_has_ended(db, record_url):
+    def lateness():
+        other = database.connect(record_url)
+        with database.writing(other):
+            waiting = threads.submit(lambda: (database.writing(db).__enter__(), time.monotonic(), db.close()))
+            # SQLite's own waiting would look again after 228 ms, and then after 328.
+            time.sleep(0.24)
+        ended = time.monotonic()
+        other.close()
+        return waiting.result()[1] - ended
+
+    with ThreadPoolExecutor(1) as threads:
+        assert min(lateness() for _ in range(4)) < 0.05
+    with database.writing(db):
+        assert fetch(db, "PRAGMA busy_timeout") == [(30_000,)]
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_a_thread_that_never_gets_its_turn_is_told_so_and_others_go_on(db):
+    def write():
+        with database.writing(db):
+            return execute(db, "DELETE FROM send_rate")
+
+    db.timeout = 0.05
+    with ThreadPoolExecutor(1) as threads:
+        with database.writing(db):
+            assert "is locked by another program" in trouble(threads.submit(write).result)
+        assert threads.submit(write).result() == 0
+        threads.submit(db.close).result()
 
 
 def test_a_view_stays_the_same_while_others_write(db):

@@ -7,20 +7,27 @@ import threading
 import time
 
 import pytest
-from waitress import wasyncore
 
 import portal_server
-from portal_server import HEADERS, ListenError, Server, guarded, listen
+from portal_server import AT_ONCE, HEADERS, READING, WRITING, Lanes, ListenError, Server, guarded, listen
 from store.settings import Settings
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 BIG = ASK.replace(b"/ ", b"/big ")
 
 
+LANES = {"/reads": READING, "/waits": WRITING}
+ENOUGH = threading.Event()
+
+
 def answers(environ, start_response):
-    """A small application: /big answers with 200 kB, /broken breaks."""
+    """A small application: /big answers with 200 kB, /broken breaks, /slow takes 20 ms, /waits until it is ENOUGH."""
     if environ["PATH_INFO"] == "/broken":
         raise RuntimeError("canary")
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(0.02)
+    if environ["PATH_INFO"] == "/waits":
+        ENOUGH.wait(10)
     body = b"x" * 200_000 if environ["PATH_INFO"] == "/big" else b"well"
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
@@ -32,7 +39,8 @@ class Served:
     def __init__(self):
         listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.address, self.connections = listener.getsockname(), []
-        self.server = Server(guarded(answers, HEADERS), listener, HEADERS)
+        lanes = Lanes(lambda method, path, query: LANES.get(path, AT_ONCE))
+        self.server = Server(guarded(answers, HEADERS), listener, HEADERS, lanes)
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
 
@@ -52,15 +60,17 @@ class Served:
     def stop(self):
         for connection in self.connections:
             connection.close()
-        self.server.task_dispatcher.shutdown()
-        self.server.trigger.pull_trigger(lambda: wasyncore.close_all(self.server._map))
+        ENOUGH.set()
+        self.server.stop()
         self.thread.join(10)
+        self.server.close()
 
 
 @pytest.fixture
 def serving(monkeypatch):
     """Starts a server with limits of the test's own."""
     started = []
+    ENOUGH.clear()
 
     def serving(**limits):
         for name, value in limits.items():
@@ -105,13 +115,65 @@ def test_a_client_that_takes_too_long_for_a_request_is_closed_though_it_sends(se
     assert 0.4 < seconds_until_closed(served.connect(sent), drip) < 4
 
 
-def test_a_client_that_never_reads_its_answers_is_closed(serving):
+@pytest.mark.parametrize("lane", [AT_ONCE, READING, WRITING])
+def test_a_client_that_never_reads_its_answers_stops_nobody_and_is_closed(serving, lane, monkeypatch):
+    monkeypatch.setitem(LANES, "/big", lane)
     served = serving(REQUEST_SECONDS=0.5)
-    served.connect(BIG * 100)
+    for _ in range(6):
+        served.connect(BIG * 250)
+    assert is_answered(served.connect(ASK))
     until = time.monotonic() + 5
-    while served.server.active_channels and time.monotonic() < until:
+    while len(served.server.active_channels) > 1 and time.monotonic() < until:
         time.sleep(0.05)
-    assert served.server.active_channels == {}
+    assert len(served.server.active_channels) <= 1
+
+
+@pytest.mark.parametrize("path", [b"/", b"/reads"])
+def test_reads_do_not_wait_for_writes(serving, path):
+    served = serving()
+    for _ in range(Lanes.writers + 2):
+        served.connect(ASK.replace(b"/ ", b"/waits "))
+    assert is_answered(served.connect(ASK.replace(b"/ ", path + b" ")))
+
+
+@pytest.mark.parametrize("lane", [AT_ONCE, READING, WRITING])
+def test_requests_sent_without_waiting_are_answered_in_their_order(serving, lane, monkeypatch):
+    monkeypatch.setitem(LANES, "/big", lane)
+    connection = serving().connect((ASK + BIG) * 60 + ASK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    # So that more is to be sent than a system holds for a client who does not read.
+    time.sleep(0.2)
+    said = b"".join(iter(lambda: connection.recv(65_536), b""))
+    lengths = [int(head.partition(b"\r\n")[0]) for head in said.split(b"Content-Length: ")[1:]]
+    assert lengths == [4, 200_000] * 60 + [4]
+
+
+def test_a_client_that_asks_a_hundred_times_at_once_does_not_delay_others(serving):
+    served = serving()
+    busy = served.connect(ASK.replace(b"/ ", b"/slow ") * 100)
+    assert busy.recv(1) == b"H"
+    began = time.monotonic()
+    assert is_answered(served.connect(ASK))
+    assert time.monotonic() - began < 0.5
+
+
+def test_many_connections_that_send_half_a_request_do_not_stop_a_whole_one(serving):
+    served = serving()
+    for _ in range(300):
+        served.connect(ASK[:20])
+    began = time.monotonic()
+    assert is_answered(served.connect(ASK))
+    assert time.monotonic() - began < 1
+
+
+def test_a_request_that_is_being_answered_when_the_server_stops_is_answered(serving):
+    served = serving()
+    connection = served.connect(ASK.replace(b"/ ", b"/waits "))
+    until = time.monotonic() + 5
+    while not any(channel.requests for channel in list(served.server.active_channels.values())):
+        assert time.monotonic() < until
+    served.server.stop()
+    ENOUGH.set()
+    assert is_answered(connection)
 
 
 def test_a_request_in_pieces_after_a_pause_is_answered(serving):
