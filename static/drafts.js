@@ -1,0 +1,240 @@
+// What is written, on its way to the server: kept in this browser with every key, saved soon after, never mixed.
+
+const SOON = 1500, AT_MOST = 10_000, LONGEST = 20_000, KEEPALIVE_BYTES = 60_000, RETRY_AT_MOST = 8000;
+const PLACE = "answer";
+
+export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+// One open tab. Its id, and where it was, survive a reload, but are out of the store while the tab lives: a duplicated
+// tab is another page.
+export class Page {
+  constructor(code) {
+    this.key = `page ${code}`;
+    this.takeOut();
+    this.id ??= newId();
+    this.sequence ??= 0;
+  }
+
+  takeOut() {
+    try {
+      Object.assign(this, JSON.parse(sessionStorage.getItem(this.key)));
+      sessionStorage.removeItem(this.key);
+    } catch { /* Without a store a reload is another page. */ }
+  }
+
+  putBack() {
+    try {
+      sessionStorage.setItem(this.key, JSON.stringify({ id: this.id, sequence: this.sequence, question: this.question }));
+    } catch { /* As above. */ }
+  }
+}
+
+// The browser's own store; a private window may refuse it.
+class Kept {
+  constructor(code) {
+    this.prefix = `${PLACE} ${code} `;
+    this.works = true;
+  }
+
+  trying(act) {
+    try {
+      return act();
+    } catch {
+      this.works = false;
+      return null;
+    }
+  }
+
+  get(number) {
+    const found = this.trying(() => JSON.parse(localStorage.getItem(this.prefix + number)));
+    return typeof found?.text === "string" && Number.isInteger(found.base) ? found : null;
+  }
+
+  put(number, value) {
+    this.trying(() => localStorage.setItem(this.prefix + number, JSON.stringify(value)));
+  }
+
+  remove(number) {
+    this.trying(() => localStorage.removeItem(this.prefix + number));
+  }
+
+  numbers() {
+    const keys = this.trying(() => Object.keys(localStorage)) ?? [];
+    return keys.filter((key) => key.startsWith(this.prefix)).map((key) => Number(key.slice(this.prefix.length)));
+  }
+}
+
+export class Drafts {
+  // `told` is called with `changed(draft)`, `taken()` and `closed(draft)`.
+  constructor(portal, page, told) {
+    Object.assign(this, { portal, page, told, kept: new Kept(portal.code()), all: new Map() });
+  }
+
+  // Takes the server's answers, and above them what this browser has kept and the server has not acknowledged.
+  load(questions) {
+    const before = this.all;
+    this.all = new Map(questions.map(({ number, answer, revision, saved_at }) => [number, {
+      number, text: answer, saved: answer, base: revision, savedAt: saved_at && Date.parse(saved_at),
+      acknowledged: 0, sending: 0, due: Infinity, since: 0, failures: 0, theirs: null,
+    }]));
+    for (const draft of this.all.values()) {
+      const old = before.get(draft.number);
+      const kept = this.kept.get(draft.number) ?? (this.kept.works || !old || !this.isDirty(old) ? null : old);
+      if (kept && kept.text !== draft.text) Object.assign(draft, { text: kept.text, base: kept.base, due: 0 });
+      else this.kept.remove(draft.number);
+    }
+  }
+
+  get(number) {
+    return this.all.get(number);
+  }
+
+  isDirty(draft) {
+    return draft.text !== draft.saved;
+  }
+
+  type(number, text) {
+    const draft = this.get(number), at = performance.now();
+    draft.text = text;
+    if (!this.isDirty(draft) && !draft.sending) return this.settled(draft);
+    this.keep(draft);
+    draft.since ||= at;
+    // Not sooner while the connection is lost: it is tried again by itself.
+    if (!draft.failures) draft.due = Math.min(at + SOON, draft.since + AT_MOST);
+    return this.told.changed(draft);
+  }
+
+  keep(draft) {
+    this.kept.put(draft.number, { page: this.page.id, base: draft.base, text: draft.text, at: this.portal.now() });
+  }
+
+  settled(draft) {
+    this.kept.remove(draft.number);
+    Object.assign(draft, { due: Infinity, since: 0, failures: 0 });
+    this.told.changed(draft);
+  }
+
+  // What of an answer is safe: "", saving, saved, kept (here), not_kept, too_long or conflict.
+  stateOf(draft) {
+    if (draft.theirs) return "conflict";
+    if (!this.isDirty(draft)) return draft.savedAt ? "saved" : "";
+    if (draft.text.length > LONGEST) return "too_long";
+    if (!draft.failures) return "saving";
+    return this.kept.works ? "kept" : "not_kept";
+  }
+
+  get isPending() {
+    return [...this.all.values()].some((draft) => !draft.theirs && (this.isDirty(draft) || draft.sending));
+  }
+
+  get conflict() {
+    return [...this.all.values()].find((draft) => draft.theirs);
+  }
+
+  get isFailing() {
+    return [...this.all.values()].some((draft) => draft.failures);
+  }
+
+  // Everything at once. `last`: the page may not live on, so the answers are not waited for.
+  flush({ last = false } = {}) {
+    for (const draft of this.all.values()) {
+      if (!this.isDirty(draft) || draft.theirs) continue;
+      draft.due = 0;
+      if (last) this.send(draft, true);
+    }
+    this.tick();
+  }
+
+  tick() {
+    for (const draft of this.all.values()) {
+      if (draft.due <= performance.now() && !draft.sending && !draft.theirs && this.isDirty(draft)) this.send(draft);
+    }
+  }
+
+  async send(draft, last = false) {
+    if (draft.text.length > LONGEST) return;
+    const text = draft.text, sequence = ++this.page.sequence, all = this.all;
+    // Half of a pair, which no server can store, becomes the sign for what is unreadable.
+    const body = { page: this.page.id, sequence, base_revision: draft.base, text: text.replace(/\p{Surrogate}/gu, "\ufffd") };
+    const options = last ? { keepalive: text.length * 3 < KEEPALIVE_BYTES, signal: null } : {};
+    Object.assign(draft, { due: Infinity, since: 0, sending: draft.sending + 1 });
+    try {
+      const { answer, data } = await this.portal.send("PUT", `answers/${draft.number}`, body, options);
+      draft.sending -= 1;
+      // Of a page that was taken over meanwhile: these drafts are gone, what they held is in the store.
+      if (all === this.all) this.settle(draft, sequence, text, answer, data);
+    } catch {
+      draft.sending -= 1;
+      if (all === this.all) this.fail(draft);
+    }
+  }
+
+  // The page turns: what is on its way is not waited for.
+  leave() {
+    this.flush({ last: true });
+    this.all = new Map();
+  }
+
+  fail(draft) {
+    draft.due = performance.now() + Math.min(RETRY_AT_MOST, 1000 * 2 ** draft.failures++);
+    this.told.changed(draft);
+  }
+
+  settle(draft, sequence, text, answer, data) {
+    if (answer.ok) return this.acknowledge(draft, sequence, text, data);
+    if (data?.error === "conflict") return this.meet(draft, data);
+    if (data?.error === "taken_over") return this.told.taken();
+    if (data?.error === "question_closed") {
+      draft.text = draft.saved;
+      this.settled(draft);
+      return this.told.closed(draft);
+    }
+    this.portal.wake();
+    return this.fail(draft);
+  }
+
+  acknowledge(draft, sequence, text, data) {
+    if (sequence > draft.acknowledged) {
+      Object.assign(draft, { acknowledged: sequence, base: data.revision, saved: text, savedAt: Date.parse(data.saved_at), failures: 0 });
+    }
+    if (!this.isDirty(draft)) return this.settled(draft);
+    this.keep(draft);
+    draft.due = Math.min(draft.due, performance.now() + SOON);
+    return this.told.changed(draft);
+  }
+
+  // Another page has changed the answer. What only goes on where that one stopped needs no choice.
+  meet(draft, data) {
+    if (draft.text.startsWith(data.text)) {
+      Object.assign(draft, { base: data.revision, due: 0 });
+      return this.keep(draft);
+    }
+    draft.theirs = { text: data.text, base: data.revision, savedAt: Date.parse(data.saved_at) };
+    return this.told.changed(draft);
+  }
+
+  // The candidate's choice: "mine", "theirs" or "both".
+  resolve(number, choice) {
+    const draft = this.get(number), { text, base, savedAt } = draft.theirs;
+    const chosen = { mine: draft.text, theirs: text, both: `${text}\n\n${draft.text}` }[choice];
+    Object.assign(draft, { theirs: null, text: chosen, saved: text, base, savedAt, due: 0, failures: 0 });
+    if (!this.isDirty(draft)) return this.settled(draft);
+    this.keep(draft);
+    this.told.changed(draft);
+    return this.tick();
+  }
+}
+
+// After the end: what is still kept here goes to the server, which puts it apart from the answers; then nothing is kept.
+export async function sendLate(portal) {
+  const { main } = portal, kept = new Kept(portal.code()), page = new Page(portal.code());
+  for (const number of kept.numbers()) {
+    const text = kept.get(number)?.text ?? "";
+    const { answer, data } = text.trim()
+      ? await portal.send("PUT", `answers/${number}`, { page: page.id, sequence: ++page.sequence, base_revision: 0, text })
+      : { answer: { status: 200 } };
+    if (answer.status !== 401) kept.remove(number);
+    if (data?.kept) main.querySelector("[data-late]").hidden = false;
+  }
+  globalThis.indexedDB?.deleteDatabase(`takes ${portal.code()}`);
+}

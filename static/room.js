@@ -1,0 +1,269 @@
+// The running interview: who holds it, which question is shown, and how it ends. Drawing is the view's.
+
+const WARNINGS = [60_000, 300_000], FINISH_BEFORE_END = 3000, FINISH_AGAIN = 1000;
+
+export async function enter(portal) {
+  const { main, t, now, say, part } = portal;
+  const [{ Drafts, Page }, { View }] = await Promise.all([part("drafts"), part("view")]);
+  const page = new Page(portal.code()), view = new View(portal), listeners = new AbortController();
+  const drafts = new Drafts(portal, page, { changed: drawSafety, taken: moveAway, closed: () => draw() });
+  const deadline = portal.moment("deadline"), endsAt = portal.moment("endsAt");
+  let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0, wasFailing = false, isStale = false;
+
+  const question = (number = current) => questions.find((asked) => asked.number === number);
+  const isOpen = (asked) => !asked.time_limit_seconds || asked.opened_at !== null;
+  const isOver = (asked) => asked.closes_at !== null && now() >= Date.parse(asked.closes_at);
+  const at = () => (mode === "question" && isOpen(question()) ? current : null);
+  const beat = (number) => portal.send("POST", "heartbeat", { page: page.id, question: number, engaged: portal.isTouched() });
+
+  // One look at the server: the page says that it is there. Elsewhere it only watches, so that it takes nothing back.
+  async function step() {
+    if (mode === "elsewhere" || now() >= endsAt) return portal.ask("/api/interview/state");
+    const told = await beat(at());
+    if (!told.answer.ok) return told;
+    if (!told.data.is_holder) moveAway();
+    else if (!questions) await load();
+    else if (isStale) await refreshTimes();
+    return told;
+  }
+
+  async function load() {
+    const { answer, data } = await portal.ask("/api/interview/questions");
+    if (!answer.ok) return portal.wake();
+    if (data.questions.some(({ kind }) => kind !== "text")) {
+      const { Recorder } = await part("recorder");
+      recorder ??= new Recorder(portal, page, { changed: drawSafety, taken: moveAway });
+      await recorder.load(data.questions);
+    }
+    questions = data.questions;
+    for (const asked of questions) asked.isOver = isOver(asked);
+    drafts.load(questions);
+    const number = [page.question, data.question].find((one) => question(one)) ?? questions[0].number;
+    page.question = null;
+    return go(number);
+  }
+
+  function go(number) {
+    recorder?.stop();
+    drafts.flush();
+    current = number;
+    mode = "question";
+    draw();
+    view.focus();
+    portal.wake();
+  }
+
+  function review() {
+    recorder?.stop();
+    drafts.flush();
+    mode = "review";
+    draw();
+    view.focus();
+  }
+
+  function draw() {
+    if (mode === "question") view.showQuestion(question(), questions, situation(question()));
+    if (mode === "review") view.showReview(questions.map((asked) => [asked, situation(asked)]));
+    if (mode === "question" && recorder) recorder.show(isOpen(question()) ? question() : null);
+    drawSafety();
+  }
+
+  function situation(asked) {
+    const draft = drafts.get(asked.number), recorded = recorder?.stateOf(asked.number) ?? "";
+    const isAnswered = draft.text.trim() !== "" || recorded === "sent";
+    const state = !isOpen(asked) ? "not_opened" : recorded === "sending" ? "sending"
+      : isAnswered ? "answered" : asked.isOver ? "time_over" : "not_answered";
+    return { draft, recorded, state, isOpen: isOpen(asked), isOver: asked.isOver, isEnded: mode === "ending" };
+  }
+
+  // What is safe of the answer on the page, in words; spoken only when a connection is lost or comes back.
+  function drawSafety() {
+    if (!questions || mode === "elsewhere") return;
+    const isFailing = drafts.isFailing;
+    if (isFailing !== wasFailing) say(isFailing ? view.safetyOf("kept") : t("back_online"));
+    wasFailing = isFailing;
+    const draft = drafts.get(current), states = [...drafts.all.values()].map((one) => drafts.stateOf(one));
+    view.showSafety(draft, mode === "question" ? drafts.stateOf(draft) : states.find((state) => state && state !== "saved") ?? "");
+    if (mode !== "question") return;
+    view.showAnswer(question(), situation(question()));
+    view.showList(questions, current, situation);
+  }
+
+  function moveAway() {
+    if (mode === "elsewhere") return;
+    recorder?.stop();
+    view.closeDialog();
+    view.showElsewhere(questions ? t("taken") : t("ask"));
+    mode = "elsewhere";
+    isFinishing = false;
+    questions = null;
+    view.focus();
+  }
+
+  async function moveHere() {
+    const { answer } = await portal.send("POST", "take-over", { page: page.id });
+    if (!answer.ok) return portal.wake();
+    await load();
+    return undefined;
+  }
+
+  // The time of a limited question runs on the server from here on. Until its reply is there, nothing is shown.
+  async function open() {
+    const asked = question(), { answer, data } = await beat(current);
+    if (!answer.ok || !data.is_holder) return portal.wake();
+    const closes = now() + asked.time_limit_seconds * 1000;
+    Object.assign(asked, { opened_at: asked.opened_at ?? data.server_time, closes_at: new Date(closes).toISOString() });
+    isStale = true;
+    await refreshTimes().catch(() => {});
+    draw();
+    view.focus();
+    return undefined;
+  }
+
+  // It may have been opened before, by a request whose reply was lost: then it closes sooner than it seems.
+  async function refreshTimes() {
+    const { answer, data } = await portal.ask("/api/interview/questions");
+    if (!answer.ok || !questions) return;
+    for (const { number, opened_at, closes_at } of data.questions) Object.assign(question(number), { opened_at, closes_at });
+    isStale = false;
+  }
+
+  function passOver(asked) {
+    asked.isOver = true;
+    drafts.flush();
+    const next = questions.find(({ number, isOver: over }) => number > asked.number && !over);
+    const isHere = mode === "question" && current === asked.number;
+    view.remark(t("limit_passed", { n: asked.number }));
+    if (isHere && next) go(next.number);
+    else if (isHere) review();
+    say(t("limit_passed", { n: asked.number }));
+  }
+
+  function end() {
+    mode = "ending";
+    recorder?.stop();
+    view.closeDialog();
+    draw();
+    view.showEnding();
+    view.focus();
+    drafts.flush();
+    isFinishing = true;
+  }
+
+  async function finish() {
+    const isPending = drafts.isPending || recorder?.isPending;
+    view.showUnsaved(isPending ? drafts.isFailing || !navigator.onLine ? t("unsaved_offline") : t("unsaved") : "");
+    const mayWait = mode !== "ending" || now() < endsAt - FINISH_BEFORE_END;
+    if ((isPending && mayWait) || performance.now() < finishAt) return;
+    finishAt = Infinity;
+    try {
+      const { answer, data } = await portal.send("POST", "finish", { page: page.id });
+      if (answer.ok) await portal.turn();
+      else if (data?.error === "taken_over") moveAway();
+      else portal.wake();
+      isFinishing = isFinishing && !answer.ok;
+    } catch { /* It is tried again. */ }
+    finishAt = performance.now() + FINISH_AGAIN;
+  }
+
+  function tick() {
+    drafts.tick();
+    recorder?.tick();
+    if (!questions || mode === "elsewhere") return;
+    for (const asked of questions) if (!asked.isOver && isOver(asked)) passOver(asked);
+    const left = deadline - now();
+    if (left <= 0 && mode !== "ending") end();
+    view.warn(WARNINGS.find((limit) => left <= limit), left);
+    if (mode === "question") view.showOwnTime(question());
+    if (isFinishing) finish();
+  }
+
+  // What needs the server is tried once by the button; a lost connection is said, and the button is there again.
+  async function trying(button, act) {
+    button.disabled = true;
+    try {
+      await act();
+    } catch {
+      view.remark(t("offline"));
+    } finally {
+      button.disabled = false;
+    }
+  }
+
+  function move(by) {
+    const next = questions[questions.indexOf(question()) + by];
+    view.remark("");
+    if (next) go(next.number);
+    else if (by > 0) review();
+  }
+
+  const buttons = {
+    next: () => move(1),
+    back: () => move(-1),
+    go: (button) => { view.remark(""); go(Number(button.dataset.go)); },
+    review: () => { view.remark(""); review(); },
+    open: (button) => trying(button, open),
+    continue: (button) => trying(button, moveHere),
+    record: (button) => trying(button, () => recorder.record(question())),
+    stop: () => recorder.stop(),
+    write: () => view.toggleWriting(current, situation(question())),
+    keep: (button) => { drafts.resolve(current, button.dataset.keep); draw(); view.focusAnswer(); },
+    finish: () => view.confirm(questions.map(situation)),
+    cancel: () => view.closeDialog(),
+    sure: () => sure(),
+  };
+
+  function sure() {
+    const torn = drafts.conflict;
+    if (torn) {
+      view.closeDialog();
+      go(torn.number);
+      view.remark(t("unsaved_conflict"));
+      return;
+    }
+    isFinishing = true;
+    finishAt = 0;
+    drafts.flush();
+    finish();
+  }
+
+  function press(event) {
+    const button = event.target.closest("button");
+    const name = button && Object.keys(buttons).find((one) => button.dataset[one] !== undefined);
+    if (name && (questions || name === "continue")) buttons[name](button);
+  }
+
+  function putBack() {
+    page.question = mode === "question" ? current : null;
+    page.putBack();
+  }
+
+  function hide() {
+    drafts.flush({ last: true });
+    if (questions) portal.send("POST", "release", { page: page.id }, { keepalive: true, signal: null }).catch(() => {});
+    putBack();
+  }
+
+  function leave() {
+    listeners.abort();
+    recorder?.leave();
+    drafts.leave();
+    putBack();
+  }
+
+  const listen = (target, kind, act) => target.addEventListener(kind, act, { signal: listeners.signal });
+  listen(main, "click", press);
+  listen(main, "input", ({ target }) => {
+    if (questions && target.matches("[data-answer]")) drafts.type(current, target.value);
+  });
+  listen(main, "focusout", ({ target }) => target.matches("[data-answer]") && questions && drafts.flush());
+  listen(main.querySelector("[data-confirm]"), "close", () => { isFinishing = mode === "ending"; });
+  listen(window, "online", () => { drafts.flush(); recorder?.retry(); finishAt = Math.min(finishAt, performance.now()); });
+  listen(window, "offline", () => drawSafety());
+  listen(window, "pagehide", hide);
+  listen(window, "pageshow", ({ persisted }) => persisted && page.takeOut());
+  listen(document, "freeze", putBack);
+  listen(document, "resume", () => page.takeOut());
+  listen(document, "visibilitychange", () => portal.shown() || drafts.flush({ last: true }));
+  return { step, tick, leave };
+}

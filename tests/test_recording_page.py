@@ -1,0 +1,225 @@
+"""Microphone and camera in a real Chromium: the check in the waiting room, and recorded answers on their way to the server."""
+
+import page_office
+import pytest
+from page_office import ARGUMENTS, MINUTE, answers, enter, heading, launched, reach, save, stand, takes, until
+
+from store import times
+from store.database import execute
+from store.questions import Question
+
+here, book, begun, browser, device = (
+    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
+)  # fmt: skip
+SPOKEN = (Question("Say who you are.", "audio"), Question("And why?"))
+SEEN = (Question("Show yourself.", "video"),)
+RECORDINGS = "**/recordings/*"
+
+
+@pytest.fixture
+def page(device):
+    """A phone's page that may use the microphone and the camera, and whose sources of sound and picture are counted."""
+    opened = device(permissions=["microphone", "camera"])
+    opened.add_init_script("""{ window.tracks = []; const open = MediaDevices.prototype.getUserMedia;
+        MediaDevices.prototype.getUserMedia = async function (...asked) {
+            const stream = await open.apply(this, asked); tracks.push(...stream.getTracks()); return stream; }; }""")
+    return opened
+
+
+def live(page):
+    """How many sources are in use."""
+    return page.evaluate("() => tracks.filter((track) => track.readyState === 'live').length")
+
+
+def record(page, seconds=1.2):
+    page.click("[data-record]")
+    page.wait_for_selector("[data-stop]:visible")
+    page.wait_for_timeout(1000 * seconds)
+    page.click("[data-stop]")
+
+
+def wait_sent(page):
+    page.wait_for_selector("[data-sent]:has-text('Your recording is saved')")
+
+
+def file_of(here, booked, take):
+    return (here.recordings / str(booked.session) / f"{take.number}-{take.take}.webm").read_bytes()
+
+
+@pytest.mark.parametrize(("asked", "words", "sources"), [
+    (SPOKEN, "Your microphone works.", 1), (SEEN, "Your camera and microphone work.", 2),
+])  # fmt: skip
+def test_the_waiting_room_tries_the_devices_that_the_questions_need(book, page, asked, words, sources):
+    page.goto(book(5 * MINUTE, asked=asked).link)
+    page.click("[data-check-devices]")
+    page.wait_for_selector(f"[data-found]:has-text('{words}')")
+    page.wait_for_function("() => document.querySelector('meter').value > 0")
+    assert live(page) == sources
+    assert page.locator("[data-preview]:visible").count() == sources - 1
+
+
+def test_the_devices_are_let_go_when_the_page_turns(here, book, page):
+    booked = book(5 * MINUTE, asked=SPOKEN)
+    page.goto(booked.link)
+    page.click("[data-check-devices]")
+    page.wait_for_selector("[data-hearing]:not([hidden])")
+    execute(here.db, "UPDATE interview SET started_at = ? WHERE id = ?", (times.epoch(times.now()) - 1, booked.id))
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    stand(page, "question")
+    assert live(page) == 0
+
+
+def test_a_waiting_room_without_recorded_questions_asks_for_no_device(book, page):
+    page.goto(book(5 * MINUTE).link)
+    page.wait_for_selector("[data-connection]:has-text('Connection: good')")
+    assert page.locator("[data-check-devices]").count() == 0
+
+
+def test_a_microphone_that_is_not_allowed_is_said_with_what_helps(book, device):
+    plain = device(book(5 * MINUTE, asked=SPOKEN).link)
+    plain.click("[data-check-devices]")
+    plain.wait_for_selector("[data-found].hint")
+    assert plain.locator("[data-found]").inner_text().startswith("This page is not allowed to use the device.")
+    assert plain.locator("[data-check-devices]").inner_text() == "Check again"
+
+
+def test_a_device_without_a_microphone_is_said(book, browser):
+    bare = launched(browser.browser_type, [ARGUMENTS[0]])
+    page = bare.new_context(permissions=["microphone"]).new_page()
+    page.goto(book(5 * MINUTE, asked=SPOKEN).link)
+    page.click("[data-check-devices]")
+    page.wait_for_selector("[data-found].hint")
+    assert page.locator("[data-found]").inner_text().startswith("No device was found.")
+    bare.close()
+
+
+def test_a_recorded_answer_is_saved_to_its_last_byte_and_can_be_listened_to(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    record(page)
+    wait_sent(page)
+    take = takes(here, booked)[0]
+    assert (take.number, take.type, take.state) == (1, "audio/webm", "complete")
+    assert len(file_of(here, booked, take)) == take.size > 1000
+    page.wait_for_function("() => document.querySelector('audio').readyState > 0")
+    assert (live(page), page.locator("[data-list] .answered").count()) == (0, 1)
+
+
+def test_a_video_answer_is_recorded_with_sound_and_picture(here, begun, page):
+    booked = begun(SEEN)
+    enter(page, booked)
+    page.click("[data-record]")
+    page.wait_for_selector("[data-preview]:visible")
+    page.wait_for_function("() => document.querySelector('[data-preview]').videoWidth > 0")
+    page.wait_for_timeout(800)
+    page.click("[data-stop]")
+    wait_sent(page)
+    assert (takes(here, booked)[0].type, takes(here, booked)[0].state) == ("video/webm", "complete")
+    assert page.locator("[data-played-video]").is_visible()
+
+
+def test_a_recording_interrupted_without_a_connection_goes_on_where_it_was(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    page.click("[data-record]")
+    until_sent(here, booked, page)
+    page.context.set_offline(True)
+    page.wait_for_timeout(1500)
+    page.click("[data-stop]")
+    page.wait_for_selector("[data-sent]:has-text('Uploaded')")
+    assert takes(here, booked)[0].state == "uploading"
+    page.context.set_offline(False)
+    wait_sent(page)
+    take = takes(here, booked)[0]
+    assert (take.state, len(file_of(here, booked, take))) == ("complete", take.size)
+
+
+def until_sent(here, booked, page):
+    """Waits for the first piece of a recording."""
+    for _ in range(80):
+        page.wait_for_timeout(100)
+        if takes(here, booked):
+            return
+    raise AssertionError("nothing was uploaded")
+
+
+def test_a_recording_that_was_not_sent_outlives_a_reload(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    page.route(RECORDINGS, lambda route: route.abort())
+    record(page)
+    page.wait_for_selector("[data-sent]:has-text('Uploaded 0.00 of')")
+    page.reload()
+    stand(page, "question")
+    page.unroute(RECORDINGS)
+    wait_sent(page)
+    assert page.locator("audio").is_visible()
+    assert [take.state for take in takes(here, booked)] == ["complete"]
+
+
+def test_a_new_recording_replaces_the_one_before(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    record(page)
+    wait_sent(page)
+    assert page.locator("[data-record]").inner_text() == "Record again"
+    record(page)
+    until(lambda: [take.state for take in takes(here, booked)] == ["discarded", "complete"])
+    wait_sent(page)
+
+
+def test_a_recording_as_long_as_the_server_takes_is_stopped_and_kept(here, begun, page):
+    booked = begun((Question("Show yourself.", "video"),))
+    enter(page, booked)
+    page.click("[data-record]")
+    page.wait_for_selector("[data-trouble]:has-text('largest size')")
+    wait_sent(page)
+    assert (takes(here, booked)[0].state, takes(here, booked)[0].size <= 150_000) == ("complete", True)
+    assert live(page) == 0
+
+
+def test_a_spoken_question_can_be_answered_in_writing(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    assert page.locator("[data-answer]").is_hidden()
+    page.click("[data-write]")
+    save(page, "I would rather write")
+    assert answers(here, booked) == {1: "I would rather write"}
+    page.reload()
+    stand(page, "question")
+    assert page.locator("[data-answer]").input_value() == "I would rather write"
+
+
+def test_where_recording_is_not_allowed_writing_is_offered(begun, device):
+    page = device()
+    enter(page, begun(SPOKEN))
+    page.click("[data-record]")
+    page.wait_for_selector("[data-trouble]:has-text('not allowed')")
+    assert page.locator("[data-write]").is_visible()
+
+
+def test_a_recording_stops_when_its_questions_time_is_over(here, begun, page):
+    booked = begun((Question("Quickly!", "audio", 3), Question("And then?")))
+    page.goto(booked.link)
+    stand(page, "question")
+    page.click("[data-open]")
+    page.click("[data-record]")
+    page.wait_for_selector("h1:has-text('Question 2 of 2')")
+    until(lambda: [take.state for take in takes(here, booked)] == ["complete"])
+    assert (live(page), heading(page)) == (0, "Question 2 of 2 And then?")
+
+
+def test_the_finish_waits_for_a_recording(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    page.route(RECORDINGS, lambda route: route.abort())
+    record(page)
+    page.click("[data-list] [data-review]")
+    page.click("[data-finish]")
+    page.click("[data-sure]")
+    page.wait_for_selector("[data-unsaved]:visible")
+    assert here.session(booked, "finished_at") is None
+    page.unroute(RECORDINGS)
+    reach(page, "done")
+    assert [take.state for take in takes(here, booked)] == ["complete"]
+    assert page.evaluate("() => indexedDB.databases()") == []
