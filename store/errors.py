@@ -103,7 +103,8 @@ class AnswerRefused(StoreError):
     """Nothing was done to an answer or its interview. `code` says why, `data` what the page needs to go on.
 
     Codes: not_running (the access window's `state`), taken_over, conflict (the answer as it is), question_closed,
-    question_unknown, text_too_long, text_unreadable, wrong_offset (`size`), recording_too_large, recording_type, recording_closed.
+    question_unknown, text_too_long, text_unreadable, wrong_offset (`size`), recording_too_large, recording_type,
+    recording_closed, take_invalid.
     """
 
     def __init__(self, code: str, message: str, fix: str = "", **data: object):

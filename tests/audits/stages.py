@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page
 from portal_office import DAY, MINUTE, Installation
 
+from audits import interview_stages
 from store import booking, sessions, times
 from store.database import execute
 
@@ -129,4 +130,5 @@ STAGES = (
     Stage("done", _done),
     Stage("cancelled", _cancelled),
     Stage("without_scripts", _without_scripts),
+    *(Stage(reach.__name__, reach) for reach in interview_stages.REACHED),
 )
