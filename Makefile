@@ -55,10 +55,11 @@ lab: $(READY) ## open JupyterLab in notebooks/
 	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[lab]'
 	$(BIN)/python -m jupyterlab notebooks
 
-bench: $(READY) ## speed and memory against their limits
+bench: $(READY) ## speed and memory against their limits (the portal's needs wrk and nginx-light)
 	$(BIN)/python benchmarks/booking.py
 	$(BIN)/python benchmarks/compose.py
 	$(BIN)/python benchmarks/delivery.py
+	$(BIN)/python benchmarks/portal.py
 
 lint: $(READY) ## ruff, and notebooks without outputs
 	$(BIN)/ruff check .

@@ -137,7 +137,7 @@ def run(kind: str, port: int, pid: int, lines: Path) -> Measured:
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise SystemExit(f"{kind} at port {port} did not always succeed:\n{said}")
-    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\n", said).groups()
+    number, unit = re.search(r"99%\s+([\d.]+)(us|ms|s)\s", said).groups()
     requests = int(re.search(r"(\d+) requests in", said)[1])
     p99 = float(number) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[unit]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])
