@@ -17,7 +17,7 @@ from portal_pages import Pages
 from portal_processes import Crew
 from portal_server import AT_ONCE, READING, WRITING, Lanes, address_of, guarded, headers_for, listen, serve
 from portal_site import JSON_TYPE, Site, json_answer
-from store import database, readiness, session_keys, times
+from store import database, places, readiness, recordings, session_keys, times
 from store.errors import DatabaseUnusable, RecordingsUnusable, StoreError
 from store.redaction import RedactedStream, install_excepthook
 from store.session_keys import KeyRing
@@ -28,7 +28,7 @@ log = logging.getLogger("portal")
 ROBOTS = "User-agent: *\nDisallow: /\n"
 PAGES = ("unknown_link", "no_visit")
 """Refusals with a page of their own."""
-NAMED = (*PAGES, "ops_api_off", "wrong_token")
+NAMED = (*PAGES, "ops_api_off", "wrong_token", "other_interview")
 
 ERRORS = {400: "bad_request", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large",
           415: "wrong_type", 421: "wrong_host", 429: "too_many_attempts", 500: "internal_error",
@@ -85,7 +85,7 @@ class Portal:
         return json_answer(200, {"status": "ok", "database_id": database.database_id(self.site.db)})
 
     def ready(self) -> HTTPResponse:
-        checks = readiness.checks(self.site.db, self.site.ring)
+        checks = readiness.checks(self.site.db, self.site.ring, self.api.recordings)
         is_ready = set(checks.values()) == {"ok"}
         return json_answer(200 if is_ready else 503, {"status": "ready" if is_ready else "not_ready", "checks": checks})
 
@@ -146,6 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     except StoreError as error:
         print(f"portal: {error.line()}", file=sys.stderr)
         return 2
+    _sweep(db, settings)
     _close(db)
 
     def work(on_ready: Callable[[], None], lives: int) -> int:
@@ -160,6 +161,14 @@ def main(arguments: list[str] | None = None) -> int:
 
     code = Crew(work, settings.portal_processes).run(say, until=0 if options.with_parent else None)
     return 2 if code else 0
+
+
+def _sweep(db: database.Database, settings: Settings) -> None:
+    try:
+        recordings.sweep(db, places.resolve(settings.recordings_folder), times.now())
+    except StoreError as error:
+        # What a crash left is no reason to keep candidates out.
+        log.error("recordings were not swept: %s", error.line())
 
 
 def _close(db: database.Database) -> None:

@@ -70,9 +70,14 @@ class InterviewApi:
         )
         if given["engaged"]:
             visits.engage(self.site.db, visit, self.site.clock())
-        return self._answered(visit.view, lambda: self._held(
-            answers.heartbeat(self.site.db, visit.view.session_id, **given, now=self.site.clock())
-        ))  # fmt: skip
+        return self._answered(visit.view, lambda: self._heard(visit, given))
+
+    def _heard(self, visit: visits.Visit, given: dict[str, Any]) -> dict[str, object]:
+        now = self.site.clock()
+        hold = answers.heartbeat(self.site.db, visit.view.session_id, **given, now=now)
+        if hold.is_holder:
+            visits.hear(self.site.db, visit, now)
+        return self._held(hold) | {"opened": _opened(hold)}
 
     def take_over(self) -> HTTPResponse:
         visit, given = self._touched(page=fields.page)
@@ -176,12 +181,21 @@ def _instant(moment: datetime | None) -> str | None:
     return None if moment is None else times.iso(moment)
 
 
+def _opened(hold: Hold) -> dict[str, object] | None:
+    opened = hold.opened
+    return opened and {
+        "number": opened.number, "text": opened.text, "opened_at": _instant(opened.opened_at),
+        "closes_at": _instant(opened.closes_at),
+    }  # fmt: skip
+
+
 def _asked(asked: Asked) -> dict[str, object]:
     takes = [{"take": take.take, "media_type": take.media_type} | _take(take) for take in asked.takes]
     return {
-        "number": asked.number, "text": asked.text, "kind": asked.kind, "time_limit_seconds": asked.time_limit_seconds,
-        "opened_at": _instant(asked.opened_at), "closes_at": _instant(asked.closes_at), "revision": asked.revision,
-        "answer": asked.answer, "saved_at": _instant(asked.saved_at), "recordings": takes,
+        "number": asked.number, "text": asked.text if asked.is_told else None, "kind": asked.kind,
+        "time_limit_seconds": asked.time_limit_seconds, "opened_at": _instant(asked.opened_at),
+        "closes_at": _instant(asked.closes_at), "revision": asked.revision, "answer": asked.answer,
+        "saved_at": _instant(asked.saved_at), "recordings": takes,
     }  # fmt: skip
 
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from bottle import HTTPResponse
 
 from portal_site import json_answer, json_body
+from store.holds import PAGE
 
-PAGE = re.compile(r"[A-Za-z0-9_-]{16,43}")
-"""How a page names itself; random, made by its script."""
 _NAME = re.compile(r"[a-z_]{1,40}")  # what is echoed can be no key
 LARGEST_SEQUENCE, LARGEST_REVISION, LARGEST_ID = 2**53, 2**31 - 1, 2**63 - 1
 

@@ -19,6 +19,8 @@ from store.settings import Settings
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 OWN_HEADER = "X-Interview"
+"""Which interview the page that sends a request shows: `IV-12`."""
+OWN_INTERVIEW = re.compile(r"IV-[1-9][0-9]{0,18}")
 JSON_TYPE, BYTES_TYPE = "application/json", "application/octet-stream"
 
 COOKIES_TRIED = 5
@@ -43,11 +45,20 @@ class Site:
         return choose(request.headers.raw("Accept-Language", ""))
 
     def visit(self) -> visits.Visit:
-        """The visit of the request's cookie; an error page 401 without one. Other sites' cookies do not matter."""
+        """The visit of the request's cookie; an error page 401 without one. Other sites' cookies do not matter.
+
+        A page that shows another interview gets 409: its browser has opened that one's link since, which changed the
+        cookie, and what is written in one interview must not reach the other.
+        """
+        shown = request.headers.raw(OWN_HEADER)
+        if shown is not None and not OWN_INTERVIEW.fullmatch(shown):
+            raise HTTPError(403)
         sent = itertools.islice(self.own_cookie.finditer(request.headers.raw("Cookie", "")), COOKIES_TRIED)
         visit = next(filter(None, (visits.find(self.db, cookie[1]) for cookie in sent)), None)
         if visit is None:
             raise HTTPError(401, "no_visit")
+        if shown is not None and shown != visit.view.code:
+            raise HTTPError(409, "other_interview")
         return visit
 
     def check_host(self) -> None:
@@ -67,7 +78,7 @@ class Site:
         own_host = self.local and origin == f"http://{request.environ.get('HTTP_HOST', '')}"
         if not (origin in self.origins or own_host or (origin is None and site == "same-origin")):
             raise HTTPError(403)
-        if site not in (None, "same-origin") or request.headers.raw(OWN_HEADER) != "1":
+        if site not in (None, "same-origin") or not OWN_INTERVIEW.fullmatch(request.headers.raw(OWN_HEADER, "")):
             raise HTTPError(403)
         check_type(content_type)
 

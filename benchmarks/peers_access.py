@@ -10,13 +10,14 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 DATABASE, COOKIE = os.environ["PEER_DATABASE"], "iv"
 PRAGMAS = "PRAGMA journal_mode = wal; PRAGMA synchronous = full; PRAGMA foreign_keys = 1; PRAGMA cache_size = -8192;"
-OWN_HEADERS = {"X-Interview": "1", "Sec-Fetch-Site": "same-origin"}
+OWN_HEADERS = {"Sec-Fetch-Site": "same-origin"}
 HEADERS = tuple(json.loads(os.environ["PEER_HEADERS"]))
 LIVE_VISITS, LONGEST_TEXT, HOLD_SECONDS, GRACE = 20, 20_000, 30, 30
 
@@ -90,6 +91,11 @@ def facts(interview: dict[str, object]) -> dict[str, object]:
         "closes_at": iso(min(started_at + 60 * interview["closes_after"], ended_at)),
         "minutes": round((ended_at - started_at) / 60), "code": f"IV-{interview['interview_id']}",
     }  # fmt: skip
+
+
+def shows(headers: Mapping[str, str], interview_id: int) -> bool:
+    """Whether the page that sends these headers shows that interview."""
+    return headers.get("X-Interview") == f"IV-{interview_id}"
 
 
 def is_draft(data: object) -> bool:

@@ -201,6 +201,8 @@ def save(request: HttpRequest, number: int) -> HttpResponse:
     if not access.is_draft(data):
         return HttpResponse(status=400)
     visit = visit_of(request)
+    if not access.shows(request.headers, visit.session.interview_id):
+        return JsonResponse({"error": "other_interview"}, status=409)
     with transaction.atomic():
         session = Session.objects.select_related("interview").get(pk=visit.session_id)
         if state_of(session) != "running":

@@ -93,7 +93,10 @@ def save(number: int) -> tuple[dict[str, object], int] | dict[str, object]:
     data, db, now = flask.request.get_json(), record(), time.time()
     if not access.is_draft(data):
         flask.abort(400)
-    session_id = visit()["session_id"]
+    found = visit()
+    if not access.shows(flask.request.headers, found["interview_id"]):
+        return {"error": "other_interview"}, 409
+    session_id = found["session_id"]
     db.execute("BEGIN IMMEDIATE")
     with db:
         row = db.execute(

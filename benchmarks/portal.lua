@@ -1,4 +1,4 @@
--- wrk's requests: `page` with the cookies of a file, `exchange` with its links, `save` with cookies, page ids and texts.
+-- wrk's requests: `page` with the cookies of a file, `exchange` with its links, `save` with cookies and their interviews.
 local kind, lines, built, count = nil, {}, {}, 0
 
 function init(args)
@@ -13,8 +13,9 @@ function init(args)
     elseif kind == "exchange" then
       built[number] = "GET " .. line .. " HTTP/1.1\r\n" .. host .. "\r\n"
     else
-      built[number] = "PUT /api/interview/answers/1 HTTP/1.1\r\n" .. host .. "Cookie: iv=" .. line ..
-        "\r\nX-Interview: 1\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: "
+      local cookie, interview = line:match("(%S+) (%S+)")
+      built[number] = "PUT /api/interview/answers/1 HTTP/1.1\r\n" .. host .. "Cookie: iv=" .. cookie ..
+        "\r\nX-Interview: " .. interview .. "\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/json\r\nContent-Length: "
     end
   end
 end
@@ -24,6 +25,8 @@ function request()
   local number = count % #lines + 1
   if kind ~= "save" then return built[number] end
   local text = string.rep("I would ask the patient first. ", 20) .. count
-  local body = string.format('{"page":"bench-page-%08d","sequence":%d,"base_revision":0,"text":"%s"}', number, count, text)
+  -- The largest revision: a page knows what it saved last, so that nothing must be kept beside the answer.
+  local shape = '{"page":"bench-page-%08d","sequence":%d,"base_revision":2147483647,"text":"%s"}'
+  local body = string.format(shape, number, count, text)
   return built[number] .. #body .. "\r\n\r\n" .. body
 end

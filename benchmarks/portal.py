@@ -2,8 +2,7 @@
 
 Three requests at 32 connections: the interview's page with a cookie, the exchange of a link for a cookie, an answer saved.
 Each server has its own copy of one SQLite record. The page is measured once more while twelve clients have sent half a
-request. Rounds are interleaved, so that all meet the same noise; medians are shown. What else the machine does can only
-make a server slower, so the 99th percentile and what stalled clients cost are judged by the best round.
+request. Rounds are interleaved, so that all meet the same noise; medians are shown and judged.
 """
 
 import html
@@ -64,7 +63,7 @@ def book(url: str, folder: Path) -> None:
             cookie = visits.exchange(db, session, visits.CANDIDATE, now)
             if is_running:
                 sessions.begin(db, session.id, now)
-                lines["save"].append(cookie)
+                lines["save"].append(f"{cookie} {sessions.interview_code(session.interview_id)}")
             else:
                 lines["page"].append(cookie)
                 lines["exchange"].append(f"/?session_key={key}")
@@ -249,10 +248,9 @@ def _judged(results: dict[tuple[str, str], list[Measured]], middle: dict[tuple[s
     missed = {
         f"{OVER_DJANGO:g} times Django": _ratio(pages, results["page", "django"]) < OVER_DJANGO,
         f"{OVER_FLASK:g} times Flask": _ratio(pages, results["page", "flask"]) < OVER_FLASK,
-        f"p99 of {P99:g} ms": max(min(one.p99 for one in rounds) for rounds in (pages, results["page", slowed])) > P99,
+        f"p99 of {P99:g} ms": max(middle["page", name].p99 for name in ("portal", slowed)) > P99,
         f"{MEMORY:g} MB a process": max(one.memory for (_, name), one in middle.items() if name == "portal") > MEMORY,
-        "twelve stalled clients do no harm": max(one.rate for one in results["page", slowed])
-        < STALLED * max(one.rate for one in pages),
+        "twelve stalled clients do no harm": _ratio(results["page", slowed], pages) < STALLED,
     }
     print(
         "Goals: " + "; ".join(f"{goal} {'missed' if is_missed else 'met'}" for goal, is_missed in missed.items()) + "."

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
 from notebooks.plots import closed
-from notebooks.review_steps import Said, ended_at, is_answered
+from notebooks.review_steps import Said, ended_at
 from notebooks.review_tables import words
 from store.interviews import Completed, Reply, Transcript
 
@@ -121,7 +121,7 @@ def answers(said: Said) -> Figure:
 
 
 def _length(reply: Reply, count: int) -> str:
-    if count or not is_answered(reply):
+    if count or not reply.is_answered:
         return str(count) if count else "none"
     return "recording"
 

@@ -12,7 +12,7 @@ from notebooks.stopping import JobFailed, telling
 from store import evaluations, interviews, places, recordings, times
 from store.errors import EvaluationRefused, Finding, NotFound, RecordingsUnusable, SettingsError
 from store.evaluations import Evaluation
-from store.interviews import Completed, Reply, Transcript
+from store.interviews import Completed, Transcript
 from store.plain_text import quoted
 from store.recordings import Recorded
 
@@ -181,11 +181,6 @@ def read(run: Run, asked: Wanted, found: list[Completed]) -> Said | None:
     return Said(said, folder, troubles)
 
 
-def is_answered(reply: Reply) -> bool:
-    """Whether there is anything to read or to hear."""
-    return bool(reply.answer.strip(" \t\n")) or any(one.state == recordings.COMPLETE for one in reply.recordings)
-
-
 def ended_at(one: Completed | Transcript) -> datetime:
     """When it was over: finished by the candidate, or run out."""
     return one.finished_at or one.deadline
@@ -229,7 +224,7 @@ def verdict(run: Run, asked: Wanted, found: list[Completed], said: Said | None, 
     if said is None:
         return _list_sentence(asked, found)
     interview_id, replies = said.transcript.interview_id, said.transcript.replies
-    answered = sum(map(is_answered, replies))
+    answered = sum(reply.is_answered for reply in replies)
     parts = [f"Done: interview {interview_id}: {answered} of {len(replies)} questions answered; {_rated(run, rating)}."]
     if said.troubles:
         parts.append("Some of its recordings cannot be read here; see their table.")

@@ -27,6 +27,8 @@ _MARKS = {
     answer_copies.TAKEN_OVER: "another page wrote this",
     answer_copies.LATE: "arrived after the end",
 }
+COPIES_SHOWN, COPY_SHOWN = 5, 1_000
+"""The newest copies of a question that a transcript shows, and characters of each: a candidate may send many long ones."""
 _STATES = {recordings.COMPLETE: "complete", recordings.UPLOADING: "cut off: its end never came"}
 _ANSWER = "border-left: 3px solid #2b6cb0; padding: 0.2em 0 0.2em 0.8em; margin: 0.4em 0; max-width: 46em"
 _COPY = "border-left: 3px solid #c98a1b; padding-left: 0.8em; margin: 0.3em 0 0.3em 1.5em; max-width: 46em"
@@ -95,8 +97,7 @@ def _head(said: Transcript, zone: str) -> str:
 def _reply(reply: Reply, said: Said, zone: str) -> str:
     asked = f"Question {reply.number} <small>({how(reply.kind, reply.time_limit_seconds)})</small>"
     head = f'<div style="margin-top: 1.6em">{asked}</div><div style="font-weight: bold">{written(reply.text)}</div>'
-    copies = "".join(_copy(copy, said, zone) for copy in reply.copies)
-    return head + _answer(reply, said, zone) + copies
+    return head + _answer(reply, said, zone) + _newest_copies(reply, said, zone)
 
 
 def _answer(reply: Reply, said: Said, zone: str) -> str:
@@ -112,16 +113,40 @@ def _answer(reply: Reply, said: Said, zone: str) -> str:
     return f'<div style="{_ANSWER}">{"<br>".join(parts)}</div>'
 
 
-def _copy(copy: Copy, said: Said, zone: str) -> str:
-    mark = f"<b>{_MARKS[copy.reason]}</b>: {counted(words(copy.text), 'word')}, kept {_clock(copy.kept_at, zone)}"
-    text = _as_written(copy.text, said)
-    return f'<details style="{_COPY}"><summary>Not the answer, {mark}</summary>{text}</details>'
+def copies(said: Said, number: int, settings: Settings) -> HTML:
+    """All the copies kept of the question of that number, whole; a transcript shows the newest and cuts them."""
+    kept = (copy for reply in said.transcript.replies if reply.number == number for copy in reply.copies)
+    return as_text("".join(_copy(copy, _masked(copy.text, said), "", settings.interview_timezone) for copy in kept))
+
+
+def _newest_copies(reply: Reply, said: Said, zone: str) -> str:
+    shown, is_cut = [], False
+    for copy in reply.copies[-COPIES_SHOWN:]:
+        text, cut = _masked(copy.text, said), ""
+        if len(text) > COPY_SHOWN:
+            cut, is_cut = f"; the first {COPY_SHOWN:,} of {len(text):,} characters", True
+        shown.append(_copy(copy, text[:COPY_SHOWN], cut, zone))
+    older = len(reply.copies) - len(shown)
+    if older or is_cut:
+        hidden = f"Not shown: {counted(older, 'older text')}. " if older else ""
+        call = f"<code>review_tables.copies(said, {reply.number}, run.settings)</code>"
+        shown.append(f'<p style="{_QUIET}">{hidden}To read all that was kept, whole, run {call} in a cell below.</p>')
+    return "".join(shown)
+
+
+def _copy(copy: Copy, text: str, cut: str, zone: str) -> str:
+    mark = f"<b>{_MARKS[copy.reason]}</b>: {counted(words(copy.text), 'word')}, kept {_clock(copy.kept_at, zone)}{cut}"
+    return f'<details style="{_COPY}"><summary>Not the answer, {mark}</summary>{written(text)}</details>'
 
 
 def _as_written(text: str, said: Said) -> str:
+    return written(_masked(text, said))
+
+
+def _masked(text: str, said: Said) -> str:
     email = said.transcript.email
     text = re.sub(re.escape(email), lambda _: masked_address(email), text, flags=re.IGNORECASE)
-    return written(SESSION_KEY.sub(HIDDEN, text))
+    return SESSION_KEY.sub(HIDDEN, text)
 
 
 def _clock(moment: datetime, zone: str) -> str:

@@ -154,8 +154,7 @@ export class Drafts {
   async send(draft, last = false) {
     if (draft.text.length > LONGEST) return;
     const text = draft.text, sequence = ++this.page.sequence, all = this.all;
-    // Half of a pair, which no server can store, becomes the sign for what is unreadable.
-    const body = { page: this.page.id, sequence, base_revision: draft.base, text: text.replace(/\p{Surrogate}/gu, "\ufffd") };
+    const body = { page: this.page.id, sequence, base_revision: draft.base, text: storable(text) };
     const options = last ? { keepalive: text.length * 3 < KEEPALIVE_BYTES, signal: null } : {};
     Object.assign(draft, { due: Infinity, since: 0, sending: draft.sending + 1 });
     try {
@@ -225,16 +224,17 @@ export class Drafts {
   }
 }
 
-// After the end: what is still kept here goes to the server, which puts it apart from the answers; then nothing is kept.
+// Half of a pair, which no server can store, becomes the sign for what is unreadable.
+const storable = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
+
+// After the end: what is still kept here goes to the server, which puts it apart from the answers. What it does not take stays.
 export async function sendLate(portal) {
   const { main } = portal, kept = new Kept(portal.code()), page = new Page(portal.code());
   for (const number of kept.numbers()) {
-    const text = kept.get(number)?.text ?? "";
-    const { answer, data } = text.trim()
-      ? await portal.send("PUT", `answers/${number}`, { page: page.id, sequence: ++page.sequence, base_revision: 0, text })
-      : { answer: { status: 200 } };
-    if (answer.status !== 401) kept.remove(number);
+    const text = storable(kept.get(number)?.text ?? "");
+    const body = { page: page.id, sequence: ++page.sequence, base_revision: 0, text };
+    const { answer, data } = text.trim() ? await portal.send("PUT", `answers/${number}`, body) : { answer: { ok: true } };
+    if (answer.ok || data?.kept) kept.remove(number);
     if (data?.kept) main.querySelector("[data-late]").hidden = false;
   }
-  globalThis.indexedDB?.deleteDatabase(`takes ${portal.code()}`);
 }

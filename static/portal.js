@@ -19,7 +19,7 @@
   const arrived = performance.getEntriesByType("navigation")[0]?.responseStart ?? 0;
   let clock = { server: moment("serverTime"), read: arrived, error: 1000 };
   let drift = Date.now() - performance.now();
-  let busy = false, wanted = false, nextLook = 0, failures = 0, lastSpoken = "", touched = false;
+  let busy = false, wanted = false, nextLook = 0, failures = 0, lastSpoken = "", touched = false, isOther = false;
   let room = null, leave = null, turning = null, prepared = "", loads = 0;
 
   const now = () => clock.server + performance.now() - clock.read;
@@ -98,8 +98,8 @@
   }
 
   function warn(text) {
-    notice.textContent = text;
-    notice.hidden = !text;
+    notice.textContent = isOther ? t("other_interview") : text;
+    notice.hidden = !notice.textContent;
   }
 
   // An answer that came quickly says best what the server's clock shows; a slow one may be seconds off.
@@ -112,16 +112,23 @@
 
   async function ask(address, options = {}) {
     const sent = performance.now();
-    const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout?.(10_000), ...options });
+    const headers = { "X-Interview": portal.code(), ...options.headers };
+    const answer = await fetch(address, { cache: "no-store", signal: AbortSignal.timeout?.(10_000), ...options, headers });
     if (answer.status >= 500 || answer.status === 429) throw new Error(String(answer.status));
     if (!answer.headers.get("Content-Type")?.startsWith("application/json")) return { answer };
     const data = await answer.json();
+    // The link of another interview was opened in this browser. What is written here stays here until this one's is again.
+    if (isOther !== (data.error === "other_interview")) {
+      isOther = !isOther;
+      warn("");
+    }
+    if (isOther) throw new Error(data.error);
     if (data.server_time) hear(data.server_time, sent);
     return { answer, data };
   }
 
   function send(method, address, body, options) {
-    const headers = { "Content-Type": "application/json", "X-Interview": "1" };
+    const headers = { "Content-Type": "application/json" };
     return ask(`/api/interview/${address}`, { method, headers, body: JSON.stringify(body), ...options });
   }
 
@@ -142,6 +149,7 @@
 
   async function turn() {
     const { answer } = await ask("/interview");
+    if (answer.status === 409) return wake();
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const next = document.adoptNode(page.querySelector("main"));
     const allowed = document.featurePolicy?.allowsFeature("microphone") ?? true;
@@ -163,8 +171,11 @@
   function prepare() {
     draw();
     if (main.dataset.serverTime) drawDevice();
+    const loading = main.querySelector("[data-loading]");
+    if (loading) loading.hidden = false;
     if (main.dataset.check) load("check", ({ check }) => { leave = check(portal); });
     if (state() === "done") load("drafts", ({ sendLate }) => sendLate(portal));
+    if (state() === "done") load("recorder", ({ sendRest }) => sendRest(portal));
   }
 
   function load(name, use) {
@@ -249,7 +260,7 @@
     wake: lookNow, turn: show,
     code: () => main.querySelector("[data-reference]").textContent,
     moment,
-    isTouched: () => navigator.userActivation?.hasBeenActive ?? touched,
+    isTouched: () => touched || Boolean(navigator.userActivation?.hasBeenActive),
   };
 
   document.addEventListener("visibilitychange", wake);

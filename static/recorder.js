@@ -35,8 +35,8 @@ class Shelf {
     });
   }
 
-  put({ take, number, type, length, at, isEnded }) {
-    return this.run("takes", "readwrite", (store) => store.put({ take, number, type, length, at, isEnded }));
+  put({ take, number, type, page, length, at, isEnded }) {
+    return this.run("takes", "readwrite", (store) => store.put({ take, number, type, page, length, at, isEnded }));
   }
 
   async add(take, place, blob) {
@@ -102,15 +102,19 @@ export class Recorder {
 
   async record(asked) {
     const { portal } = this, media = await portal.part("media");
+    // The one before is still being closed.
+    if (this.active) return undefined;
+    let stream = null;
     this.trouble("");
     try {
       const type = TYPES[asked.kind].find((one) => globalThis.MediaRecorder?.isTypeSupported(one));
       if (!type) throw new DOMException("", "NotSupportedError");
-      const stream = await media.openDevices(asked.kind);
+      stream = await media.openDevices(asked.kind);
       if (this.asked !== asked || !portal.main.isConnected || asked.isOver) return media.close(stream);
       this.begin(asked, media, stream, type);
     } catch (error) {
       const { t } = portal;
+      if (stream) media.close(stream);
       const said = { denied: t("denied"), missing: t("missing"), busy: t("busy"), unsupported: t("unsupported") };
       this.trouble(said[media.troubleOf(error)]);
     }
@@ -120,7 +124,7 @@ export class Recorder {
 
   begin(asked, media, stream, type) {
     const recording = new MediaRecorder(stream, { mimeType: type, ...SPEED });
-    const take = made({ take: newTake(), number: asked.number, type: type.split(";")[0], at: this.portal.now(), isEnded: false }, []);
+    const take = made({ take: newTake(), number: asked.number, type: type.split(";")[0], page: this.page.id, at: this.portal.now(), isEnded: false }, []);
     const silence = media.showLevel(stream, this.$hearing.querySelector("meter"));
     const until = asked.closes_at ? Date.parse(asked.closes_at) : Infinity;
     const limit = Math.min(LONGEST, until - this.portal.now());
@@ -197,12 +201,9 @@ export class Recorder {
   async send(take) {
     const piece = take.isFull ? new Blob([]) : take.blob.slice(take.sent, take.sent + PIECE);
     const isFinal = take.isEnded && (take.isFull || take.sent + piece.size === take.blob.size);
-    const query = `page=${this.page.id}&offset=${take.sent}${isFinal ? "&final=1" : ""}`;
-    const headers = { "Content-Type": "application/octet-stream", "X-Interview": "1", "X-Recording-Type": take.type };
     take.isSending = true;
     try {
-      const address = `/api/interview/answers/${take.number}/recordings/${take.take}?${query}`;
-      const { answer, data } = await this.portal.ask(address, { method: "PUT", headers, body: piece });
+      const { answer, data } = await upload(this.portal, take, piece, isFinal);
       this.settle(take, answer, data);
     } catch {
       take.due = performance.now() + Math.min(RETRY_AT_MOST, 1000 * 2 ** take.failures++);
@@ -300,6 +301,33 @@ export class Recorder {
     this.$trouble.hidden = !text;
     if (text) this.portal.say(text);
   }
+}
+
+// A piece from where the server is. It belongs to the page that began the take, also after a crash of that page.
+function upload(portal, { number, take, type, page, sent }, piece, isFinal) {
+  const query = `page=${page}&offset=${sent}${isFinal ? "&final=1" : ""}`;
+  const headers = { "Content-Type": "application/octet-stream", "X-Recording-Type": type };
+  const address = `/api/interview/answers/${number}/recordings/${take}?${query}`;
+  return portal.ask(address, { method: "PUT", headers, body: piece });
+}
+
+// After the end: what was recorded in time and not all sent goes to the server, while it takes it; then nothing is kept.
+export async function sendRest(portal) {
+  const shelf = new Shelf(portal.code());
+  for (const kept of await shelf.all()) {
+    const take = made(kept, kept.parts);
+    let isGoingOn = take.blob.size > 0;
+    while (isGoingOn) {
+      const piece = take.blob.slice(take.sent, take.sent + PIECE), isFinal = take.sent + piece.size === take.blob.size;
+      const { answer, data } = await upload(portal, take, piece, isFinal);
+      const isElsewhere = data?.error === "wrong_offset" && data.size <= take.blob.size && data.size !== take.sent;
+      isGoingOn = (answer.ok && data.state !== "complete") || isElsewhere;
+      take.sent = data?.size ?? take.sent;
+    }
+    await shelf.remove(take.take);
+  }
+  await shelf.close();
+  globalThis.indexedDB?.deleteDatabase(`takes ${portal.code()}`);
 }
 
 const newTake = () => crypto.getRandomValues(new Uint8Array(16)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");

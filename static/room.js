@@ -8,7 +8,7 @@ export async function enter(portal) {
   const page = new Page(portal.code()), view = new View(portal), listeners = new AbortController();
   const drafts = new Drafts(portal, page, { changed: drawSafety, taken: moveAway, closed: () => draw() });
   const deadline = portal.moment("deadline"), endsAt = portal.moment("endsAt");
-  let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0, wasFailing = false, isStale = false;
+  let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0, wasFailing = false;
 
   const question = (number = current) => questions.find((asked) => asked.number === number);
   const isOpen = (asked) => !asked.time_limit_seconds || asked.opened_at !== null;
@@ -23,7 +23,6 @@ export async function enter(portal) {
     if (!told.answer.ok) return told;
     if (!told.data.is_holder) moveAway();
     else if (!questions) await load();
-    else if (isStale) await refreshTimes();
     return told;
   }
 
@@ -107,30 +106,18 @@ export async function enter(portal) {
     return undefined;
   }
 
-  // The time of a limited question runs on the server from here on. Until its reply is there, nothing is shown.
+  // The time of a limited question runs on the server from here on; only its reply says what is asked.
   async function open() {
     const asked = question(), { answer, data } = await beat(current);
-    if (!answer.ok || !data.is_holder) return portal.wake();
-    const closes = now() + asked.time_limit_seconds * 1000;
-    Object.assign(asked, { opened_at: asked.opened_at ?? data.server_time, closes_at: new Date(closes).toISOString() });
-    isStale = true;
-    await refreshTimes().catch(() => {});
+    if (!answer.ok || !data.is_holder || !data.opened) return portal.wake();
+    Object.assign(asked, data.opened);
     draw();
     view.focus();
     return undefined;
   }
 
-  // It may have been opened before, by a request whose reply was lost: then it closes sooner than it seems.
-  async function refreshTimes() {
-    const { answer, data } = await portal.ask("/api/interview/questions");
-    if (!answer.ok || !questions) return;
-    for (const { number, opened_at, closes_at } of data.questions) Object.assign(question(number), { opened_at, closes_at });
-    isStale = false;
-  }
-
   function passOver(asked) {
     asked.isOver = true;
-    drafts.flush();
     const next = questions.find(({ number, isOver: over }) => number > asked.number && !over);
     const isHere = mode === "question" && current === asked.number;
     view.remark(t("limit_passed", { n: asked.number }));

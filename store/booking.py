@@ -1,7 +1,7 @@
 """Booking, moving and cancelling one interview. Each is one transaction with its mail; none talks to a mail server."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -47,25 +47,41 @@ def book_slot(db: Database, request: BookingRequest, *, settings: Settings, ring
     Raises BookingRefused with the code of the first rule that forbids it; then only the refusal's event is written.
     A request with a field out of its limits is refused before all rules, naming the field.
     """
-    return _book(db, request, rules.decide, settings=settings, ring=ring, now=now)
+    return _book(db, lambda: request, rules.decide, settings=settings, ring=ring, now=now)
+
+
+def book_again(
+    db: Database, interview_id: int, changes: Mapping[str, object], *, settings: Settings, ring: KeyRing, now: datetime
+) -> Booking:
+    """`book_slot` for what an existing interview asks for, with `changes` as `request_for` takes them.
+
+    Raises NotFound too. What is not changed is as the record has it in the transaction that books.
+    """
+    return _book(
+        db, lambda: request_for(db, interview_id, **changes), rules.decide, settings=settings, ring=ring, now=now
+    )
 
 
 def _book(
-    db: Database, request: BookingRequest, decide: Callable, *, settings: Settings, ring: KeyRing, now: datetime
+    db: Database,
+    ask: Callable[[], BookingRequest],
+    decide: Callable[..., rules.Decision],
+    *,
+    settings: Settings,
+    ring: KeyRing,
+    now: datetime,
 ) -> Booking:
     moment = times.epoch(now)
-    _check(db, request, moment)
     with database.writing(db):
-        ledger = Ledger()
-        ledger.load(db, [request])
-        decision = decide(request, ledger, moment, request.capacity)
-        entry = None
-        if decision.action == rules.REFUSE:
-            _record_refusal(db, decision, moment)
-        elif decision.action != rules.UNCHANGED:
-            writer = Writer(db, ledger, terms_of(db, settings, ring), now=moment)
-            entry = writer.add(request, decision, request.capacity)
-            writer.flush()
+        # Asked in here: what is read from the record for it may not change before it is booked.
+        request = ask()
+        fault = _fault(request)
+        if fault:
+            events.record(db, "booking_refused", at=moment, code=fault.code, field=fault.field)
+        else:
+            decision, entry = _decide_and_write(db, request, decide, settings, ring, moment)
+    if fault:
+        raise fault
     log_request(request, decision.slot.id, decision.standing.id if decision.standing else entry and entry.standing.id)
     if decision.action == rules.REFUSE:
         message, fix = decision.words()
@@ -73,13 +89,33 @@ def _book(
     return _booking(decision, entry)
 
 
-def _check(db: Database, request: BookingRequest, now: float) -> None:
+def _fault(request: BookingRequest) -> BookingRefused | None:
     try:
         requests.check(request)
     except BookingRefused as refused:
-        with database.writing(db):
-            events.record(db, "booking_refused", at=now, code=refused.code, field=refused.field)
-        raise
+        return refused
+    return None
+
+
+def _decide_and_write(
+    db: Database,
+    request: BookingRequest,
+    decide: Callable[..., rules.Decision],
+    settings: Settings,
+    ring: KeyRing,
+    now: float,
+) -> tuple[rules.Decision, Entry | None]:
+    ledger = Ledger()
+    ledger.load(db, [request])
+    decision = decide(request, ledger, now, request.capacity)
+    if decision.action == rules.REFUSE:
+        _record_refusal(db, decision, now)
+    if decision.action in (rules.REFUSE, rules.UNCHANGED):
+        return decision, None
+    writer = Writer(db, ledger, terms_of(db, settings, ring), now=now)
+    entry = writer.add(request, decision, request.capacity)
+    writer.flush()
+    return decision, entry
 
 
 FIELDS = {"interview_completed": "interview_id", "candidate_busy": "interview_id", "interview_started": "interview_id",
@@ -149,8 +185,10 @@ def move(
     now: datetime,
 ) -> Booking:
     """Moves a booked interview to the slot of its job at other times. Raises NotFound and BookingRefused."""
-    request = request_for(db, interview_id, starts_at=times.to_utc(starts_at), ends_at=times.to_utc(ends_at))
-    return _book(db, request, _decide_move, settings=settings, ring=ring, now=now)
+    changes = {"starts_at": times.to_utc(starts_at), "ends_at": times.to_utc(ends_at)}
+    return _book(
+        db, lambda: request_for(db, interview_id, **changes), _decide_move, settings=settings, ring=ring, now=now
+    )
 
 
 def _decide_move(request: BookingRequest, ledger: Ledger, now: float, declared: int | None) -> rules.Decision:

@@ -297,7 +297,7 @@ _ROW_ERRORS = {
 def explained(db: Database) -> Iterator[None]:
     """Errors about the database itself become DatabaseUnusable with the fix; those about its rows are peewee's.
 
-    Also those of the driver's own cursors, which peewee does not see: rows fetched, many at once, COPY.
+    Also those of the driver's own cursors, which peewee does not see: rows fetched, many at once, COPY. None tells a row.
     """
     try:
         yield
@@ -307,9 +307,8 @@ def explained(db: Database) -> Iterator[None]:
         if about_rows is None:
             _drop_lost_connection(db)
             raise _first_trouble(error) or _explain(db, error) from error
-        if isinstance(error, about_rows):
-            raise
-        raise about_rows(str(error)) from error
+        # PostgreSQL's further lines, and the errors this one comes from, show rows with what candidates wrote in them.
+        raise about_rows(str(error).partition("\n")[0]) from None
     except MaxConnectionsExceeded as error:
         raise _explain(db, error) from error
 

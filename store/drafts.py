@@ -60,6 +60,11 @@ class Current:
         """The answer that is there; there must be one."""
         return Saved(self.revision, times.from_epoch(self.saved_at))
 
+    @property
+    def is_unopened(self) -> bool:
+        """Whether the question has a time of its own that does not run yet: no page can have shown it."""
+        return self.time_limit_seconds is not None and self.opened_at is None
+
     def is_closed(self, at: float) -> bool:
         """Whether the question's own time is over, with LIMIT_GRACE for a slow network."""
         if self.opened_at is None or self.time_limit_seconds is None:
@@ -79,8 +84,10 @@ class Current:
         """Why the text is kept as a copy when the draft replaces it; "" where the page only goes on writing."""
         if self.page != draft.page:
             return answer_copies.REPLACED
-        is_cut = len(self.text) >= SHORTENED_FROM and len(draft.text) * 2 < len(self.text)
-        return answer_copies.SHORTENED if is_cut else ""
+        if len(self.text) >= SHORTENED_FROM and len(draft.text) * 2 < len(self.text):
+            return answer_copies.SHORTENED
+        is_known = draft.base_revision >= self.revision or draft.text.startswith(self.text)
+        return "" if is_known else answer_copies.REPLACED
 
 
 def ready(text: str) -> str | AnswerRefused:

@@ -54,7 +54,7 @@ def create(db: Database, data: Mapping[str, object], now: datetime) -> Evaluatio
     Raises NotFound for an unknown interview, EvaluationRefused naming the field otherwise (interview_not_completed,
     evaluation_exists, value_missing, value_invalid, value_range, too_long, unknown_field).
     """
-    interview_id, content, at = _interview_id(data, required=True), _content(data), times.epoch(now)
+    (interview_id, content), at = _read(data, is_new=True), times.epoch(now)
     with changing(db):
         _check_completed(db, interview_id, now)
         added = fetch(db, _ADD, (interview_id, *content, at, at))
@@ -68,8 +68,7 @@ def create(db: Database, data: Mapping[str, object], now: datetime) -> Evaluatio
 
 def check(data: Mapping[str, object]) -> None:
     """Raises EvaluationRefused for what `create` would refuse of any interview; the record is not asked."""
-    _interview_id(data, required=True)
-    _content(data)
+    _read(data, is_new=True)
 
 
 def update(db: Database, evaluation_id: int, data: Mapping[str, object], now: datetime) -> Evaluation:
@@ -77,8 +76,7 @@ def update(db: Database, evaluation_id: int, data: Mapping[str, object], now: da
 
     `interview_id` may be left out, or must be the evaluation's. Raises NotFound and EvaluationRefused as `create` does.
     """
-    content, at = _content(data), times.epoch(now)
-    interview_id = _interview_id(data, required=False)
+    (interview_id, content), at = _read(data, is_new=False), times.epoch(now)
     with changing(db):
         before = _locked(db, evaluation_id)
         if interview_id not in (None, before.interview_id):
@@ -151,23 +149,19 @@ def _record(db: Database, kind: str, evaluation: Evaluation, at: float, **scores
     events.record(db, kind, at=at, interview_id=evaluation.interview_id, evaluation=evaluation.id, **scores)
 
 
-def _interview_id(data: Mapping[str, object], *, required: bool) -> int | None:
+def _read(data: Mapping[str, object], *, is_new: bool) -> tuple[int | None, tuple[float, str, str, str]]:
+    """The interview's id, which only a new evaluation must name, and the columns that the data makes."""
     if not isinstance(data, Mapping):
         raise _refused("value_invalid", "evaluation", "is no object.", "give an object with the evaluation's fields.")
-    value = data.get("interview_id")
-    if value is None and "interview_id" not in data:
-        if required:
-            raise _refused("value_missing", "interview_id", "is missing.", "give the id of a completed interview.")
-        return None
-    if not is_id(value):
+    if is_new and "interview_id" not in data:
+        raise _refused("value_missing", "interview_id", "is missing.", "give the id of a completed interview.")
+    if "interview_id" in data and not is_id(data["interview_id"]):
         raise _refused("value_invalid", "interview_id", "is no id.", "give a positive whole number.")
-    return value
+    return data.get("interview_id"), _content(data)
 
 
 def _content(data: Mapping[str, object]) -> tuple[float, str, str, str]:
-    """The columns that the data makes: score, traits, suggestions and details."""
-    if not isinstance(data, Mapping):
-        raise _refused("value_invalid", "evaluation", "is no object.", "give an object with the evaluation's fields.")
+    """Score, traits, suggestions and details."""
     unknown = next((str(name) for name in data if name not in FIELDS), None)
     if unknown is not None:
         name = plain_text.quoted(unknown)

@@ -4,8 +4,9 @@ A page is one open tab, named by a random id that its script makes. One page at 
 answers count. It says every ten seconds that it is there; one that is silent may be replaced without asking anybody.
 """
 
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from store import events, sessions, times
 from store.database import Database, changing, execute, fetch, is_sqlite
@@ -13,22 +14,44 @@ from store.errors import AnswerRefused, NotFound
 from store.ids import is_id
 from store.sessions import Access, SessionView
 
+PAGE = re.compile(r"[A-Za-z0-9_-]{16,43}")
+"""How a page names itself and its takes; random, made by its script."""
 HOLD_SECONDS = 30
 """A holder that is silent for so long may be replaced without asking."""
+TAKE_OVER_SECONDS = 60
+"""Two pages that take over from each other again and again are recorded once in so many seconds."""
 
 _STANDING = "SELECT page, held_at, at_question FROM interview_session WHERE id = ?"
 _TAKE = "UPDATE interview_session SET page = ?, held_at = ? WHERE id = ?"
 _OPEN = "UPDATE session_question SET opened_at = ? WHERE session_id = ? AND number = ? AND opened_at IS NULL"
+_OPENED = (
+    "SELECT text, time_limit_seconds, opened_at FROM session_question"
+    " WHERE session_id = ? AND number = ? AND opened_at IS NOT NULL"
+)
 _ENGAGE = "UPDATE interview_session SET engaged_at = ? WHERE id = ? AND engaged_at IS NULL"
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """A question that a candidate may see. Instants are aware UTC; `closes_at` is None without a time limit of its own."""
+
+    number: int
+    text: str
+    opened_at: datetime
+    closes_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """What a page learns: the interview, whether the page holds it, and the question where the candidate is, if any."""
+    """What a page learns: the interview, whether the page holds it, and the question where the candidate is, if any.
+
+    `opened` is the question that the page named, None if it named none or that one is not opened.
+    """
 
     view: SessionView
     is_holder: bool
     question: int | None
+    opened: Opened | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +101,8 @@ def heartbeat(db: Database, session_id: int, *, page: str, question: int | None,
     """A page says that it is open, at which question, and whether a person has touched it.
 
     It becomes the holder if nobody is, or the holder is silent. Only the holder moves the candidate, and opens the
-    question before the deadline, once. Raises NotFound and AnswerRefused (not_running, question_unknown).
+    question before the deadline, once: its own time runs from then on, and its text is told. Raises NotFound and
+    AnswerRefused (not_running, question_unknown).
     """
     at = times.epoch(now)
     with changing(db):
@@ -94,8 +118,9 @@ def heartbeat(db: Database, session_id: int, *, page: str, question: int | None,
             open_question(db, locked, question, now)
         if engaged:
             engage(db, session_id, at)
+        opened = None if question is None else _opened(db, session_id, question)
     is_moved = is_holder and question is not None
-    return Hold(locked.view, is_holder, question if is_moved else locked.standing.question)
+    return Hold(locked.view, is_holder, question if is_moved else locked.standing.question, opened)
 
 
 def take_over(db: Database, session_id: int, *, page: str, now: datetime) -> Hold:
@@ -105,10 +130,16 @@ def take_over(db: Database, session_id: int, *, page: str, now: datetime) -> Hol
         locked = lock(db, session_id, now)
         check_running(locked)
         if locked.standing.page not in (None, page):
-            data = {"interview_id": locked.view.interview_id, "question": locked.standing.question}
-            events.record(db, "taken_over", at=at, **data)
+            _record_take_over(db, locked, at)
         take(db, session_id, page, at)
     return Hold(locked.view, True, locked.standing.question)
+
+
+def _record_take_over(db: Database, locked: Locked, at: float) -> None:
+    interview_id = locked.view.interview_id
+    sql = "SELECT 1 FROM event WHERE interview_id = ? AND kind = 'taken_over' AND at > ? LIMIT 1"
+    if not fetch(db, sql, (interview_id, at - TAKE_OVER_SECONDS)):
+        events.record(db, "taken_over", at=at, interview_id=interview_id, question=locked.standing.question)
 
 
 def release(db: Database, session_id: int, *, page: str, now: datetime) -> None:
@@ -151,6 +182,22 @@ def _check_question(db: Database, session_id: int, number: int) -> None:
         raise question_unknown()
 
 
+def _opened(db: Database, session_id: int, number: int) -> Opened | None:
+    rows = fetch(db, _OPENED, (session_id, number))
+    if not rows:
+        return None
+    text, limit, opened_at = rows[0]
+    opened_at = times.from_epoch(opened_at)
+    return Opened(number, text, opened_at, closes_at(opened_at, limit))
+
+
+def closes_at(opened_at: datetime | None, time_limit_seconds: int | None) -> datetime | None:
+    """When a question's own time is over; None before it is opened, and without a limit."""
+    if opened_at is None or time_limit_seconds is None:
+        return None
+    return opened_at + timedelta(seconds=time_limit_seconds)
+
+
 def take(db: Database, session_id: int, page: str, at: float) -> None:
     """Writes down that this page holds the session and was heard at that instant, in epoch seconds."""
     execute(db, _TAKE, (page, at, session_id))
@@ -162,6 +209,6 @@ def engage(db: Database, session_id: int, at: float) -> None:
 
 
 def open_question(db: Database, locked: Locked, number: int, now: datetime) -> None:
-    """Lets the question's time run, once; nothing is opened in the grace after the deadline."""
-    if now < locked.access.deadline:
+    """Lets the question's time run, once; nothing is opened in the grace after the deadline, or after a finish."""
+    if now < locked.access.deadline and locked.access.state == sessions.RUNNING:
         execute(db, _OPEN, (times.epoch(now), locked.view.session_id, number))

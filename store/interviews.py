@@ -21,8 +21,7 @@ class Completed:
     """A completed interview. Instants are aware UTC; `deadline` is the booked end.
 
     `begun_at` is None where the candidate never began, `finished_at` where the time ran out, `engaged_at` where nobody
-    ever typed, `evaluation` (the overall score) where there is none. A question counts as answered if its text is not
-    blank or a recording of it is complete.
+    ever typed, `evaluation` (the overall score) where there is none. What counts as answered, `answers` says.
     """
 
     interview_id: int
@@ -45,20 +44,14 @@ _IS_DONE = (
     " OR (i.state = 'scheduled' AND s.begun_at IS NOT NULL AND i.ended_at <= ?))"
 )
 """`sessions.window` says done, for the end that a begun interview's must not be after: now minus GRACE."""
-_IS_ANSWERED = (
-    "EXISTS (SELECT 1 FROM answer a WHERE a.session_id = q.session_id AND a.number = q.number AND trim(a.text, ?) <> '')"
-    " OR EXISTS (SELECT 1 FROM recording r WHERE r.session_id = q.session_id AND r.number = q.number"
-    " AND r.state = 'complete')"
-)
 _COMPLETED = (
     "SELECT i.id, c.id, c.name, c.email, j.title, j.company, s.begun_at, s.finished_at, s.engaged_at, i.ended_at,"
-    f" (SELECT count(*) FROM session_question q WHERE q.session_id = s.id AND ({_IS_ANSWERED})),"
+    f" (SELECT count(*) FROM session_question q WHERE q.session_id = s.id AND {answers.IS_ANSWERED}),"
     " (SELECT count(*) FROM session_question q WHERE q.session_id = s.id), e.overall_score"
     " FROM interview i JOIN interview_session s ON s.interview_id = i.id JOIN candidate c ON c.id = i.candidate_id"
     " JOIN job j ON j.id = i.job_id LEFT JOIN evaluation e ON e.interview_id = i.id"
     f" WHERE NOT i.is_test AND {_IS_DONE}"
 )
-_BLANK = " \t\n"
 
 
 def completed(
@@ -75,7 +68,7 @@ def completed(
     All of them, or those of one candidate, that one interview (none if it is not completed), or those that ended at
     `since` or later. Raises NotFound for an id that nothing has.
     """
-    conditions, parameters = [_COMPLETED], [_BLANK, times.epoch(now - GRACE)]
+    conditions, parameters = [_COMPLETED], [answers.BLANK, times.epoch(now - GRACE)]
     for field, table, column, value in (
         ("candidate_id", "candidate", "c.id", candidate_id),
         ("interview_id", "interview", "i.id", interview_id),
@@ -126,6 +119,7 @@ class Reply:
     saved_at: datetime | None
     recordings: tuple[Recorded, ...]
     copies: tuple[Copy, ...]
+    is_answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,5 +169,5 @@ def transcript(db: Database, interview_id: int) -> Transcript:
 def _reply(asked: Asked, recorded: list[Recorded], copies: list[Copy]) -> Reply:
     return Reply(
         asked.number, asked.text, asked.kind, asked.time_limit_seconds, asked.opened_at, asked.answer, asked.revision,
-        asked.saved_at, tuple(recorded), tuple(copies),
+        asked.saved_at, tuple(recorded), tuple(copies), asked.is_answered,
     )  # fmt: skip

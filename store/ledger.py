@@ -12,6 +12,7 @@ from store import bulk
 from store.database import Database, among, fetch
 from store.requests import BookingRequest
 from store.seats import Seat
+from store.sessions import is_over
 
 
 @dataclass(slots=True, eq=False)
@@ -66,12 +67,11 @@ class Standing:
     finished_at: float | None = None
 
     def is_completed(self, now: float) -> bool:
-        """Finished, or begun and past its end."""
-        return (
-            self.state == "completed"
-            or self.finished_at is not None
-            or (self.begun_at is not None and now >= self.ends_at)
-        )
+        """Whether nothing of it can be booked any more; `sessions.is_over` has the rule."""
+        return is_over(
+            self.state, has_begun=self.begun_at is not None, is_finished=self.finished_at is not None,
+            past_end=now - self.ends_at,
+        )  # fmt: skip
 
 
 def job_identity(company_name: str, job_title: str) -> str:

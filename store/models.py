@@ -156,9 +156,12 @@ class AnswerCopy(Model):
 
 
 class Recording(Model):
+    """A take of one question's recorded answer; `page` is the page that may complete it."""
+
     session = peewee.ForeignKeyField(InterviewSession, backref="recordings")
     number = peewee.IntegerField()
     take = peewee.TextField()
+    page = peewee.TextField()
     media_type = peewee.TextField()
     size = peewee.BigIntegerField()
     state = peewee.TextField()
@@ -185,6 +188,7 @@ class PortalVisit(Model):
     generation = peewee.IntegerField()
     engaged_at = Instant(null=True)
     created_at = Instant()
+    heard_at = Instant(null=True)
 
 
 class Notification(Model):

@@ -1,4 +1,4 @@
-"""Whether the record can take interviews now. Looks only; nothing is written."""
+"""Whether interviews can be taken now. Looks only; but the folder of recordings is made if there is none."""
 
 import logging
 import os
@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from store import database, places, session_keys
+from store import database, places, recording_files, session_keys
 from store.database import Database, fetch
-from store.errors import DatabaseUnusable, KeyRingUnusable
+from store.errors import DatabaseUnusable, KeyRingUnusable, RecordingsUnusable
 from store.session_keys import KeyRing
 
 log = logging.getLogger(__name__)
@@ -17,24 +17,26 @@ FREE_BYTES = 64 * 1024 * 1024
 """With less room than this a busy hour may not fit."""
 
 
-def checks(db: Database, ring: KeyRing) -> dict[str, str]:
-    """Each part and "ok" or "failed": record (answers), room (can be written), key_ring (is this record's).
+def checks(db: Database, ring: KeyRing, recordings_folder: Path) -> dict[str, str]:
+    """Each part and "ok" or "failed": record (answers), room (can be written), key_ring (is this record's), recordings
+    (can be written).
 
     Why one failed is logged with its fix, not told to whoever asks.
     """
     parts = {"record": (_answers, db), "room": (_has_room, db), "key_ring": (session_keys.check, db, ring)}
+    folder = _checked(recording_files.check, recordings_folder, FREE_BYTES)
     try:
         with database.lent(db):
-            return {name: _checked(*part) for name, part in parts.items()}
+            return {name: _checked(*part) for name, part in parts.items()} | {"recordings": folder}
     except DatabaseUnusable as refused:
         log.error("not ready: %s", refused.line())
-        return dict.fromkeys(parts, "failed")
+        return dict.fromkeys(parts, "failed") | {"recordings": folder}
 
 
 def _checked(check: Callable[..., None], *given: object) -> str:
     try:
         check(*given)
-    except (DatabaseUnusable, KeyRingUnusable) as refused:
+    except (DatabaseUnusable, KeyRingUnusable, RecordingsUnusable) as refused:
         log.error("not ready: %s", refused.line())
         return "failed"
     return "ok"

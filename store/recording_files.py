@@ -6,9 +6,10 @@ A file is `folder/<session id>/<name>`. Symbolic links below the folder are neve
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,11 +20,57 @@ from store.errors import RecordingsUnusable
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe in the file's place would hold the request for ever.
 _FILE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_LOCKS = ".locks"
+
+
+def check(folder: Path, free_bytes: int) -> None:
+    """Makes the folder if there is none. Raises RecordingsUnusable unless it can be written and has so much room."""
+    shown = places.shown(folder)
+    with _explained(shown):
+        _make(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if shutil.disk_usage(folder).free < free_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _make(folder: Path) -> None:
+    if folder.is_dir():
+        return
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileNotFoundError as error:
+        what = f"The folder of recordings {places.shown(folder)} cannot be made there."
+        raise RecordingsUnusable(what, "correct RECORDINGS_FOLDER.") from error
+    places.sync_folder(folder.parent)
+
+
+@contextmanager
+def locked(folder: Path, session_id: int) -> Iterator[None]:
+    """While it lasts, no other thread or process that asks for it writes or removes files of the session.
+
+    The lock is a file of its own, for several machines may share the folder, and a network's file system locks no
+    folders. Raises RecordingsUnusable.
+    """
+    with _explained(places.shown(folder)):
+        _make(folder)
+        descriptor = _lock_file(folder, str(session_id))
+    try:
+        with _explained(places.shown(folder)):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(folder: Path, name: str) -> int:
+    with _subfolder(folder, _LOCKS, make=True) as parent:
+        return os.open(name, os.O_RDWR | os.O_CREAT | _FILE, 0o600, dir_fd=parent)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRecording:
-    """One recording's file while nobody else writes it."""
+    """One recording's file, opened to be written by who has the session's lock."""
 
     descriptor: int
     shown: str
@@ -34,10 +81,7 @@ class OpenRecording:
         Raises RecordingsUnusable if the file is shorter than `offset`: bytes said to be saved are gone.
         """
         with _explained(self.shown):
-            size = os.fstat(self.descriptor).st_size
-            if size < offset:
-                what = f"A recording in {self.shown} has {size} bytes, where {offset} had been saved."
-                raise RecordingsUnusable(what, "look for what removes or replaces files there; record it again.")
+            _check_size(self.descriptor, offset, self.shown)
             written = 0
             while written < len(data):
                 written += os.pwrite(self.descriptor, data[written:], offset + written)
@@ -48,23 +92,19 @@ class OpenRecording:
 
 @contextmanager
 def appending(folder: Path, session_id: int, name: str) -> Iterator[OpenRecording]:
-    """The file, made if there is none, locked against every other process. Raises RecordingsUnusable."""
+    """The file, made if there is none; to be called under the session's lock. Raises RecordingsUnusable."""
     shown = places.shown(folder)
     with _explained(shown):
         descriptor = _opened_to_write(folder, session_id, name)
     try:
-        with _explained(shown):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield OpenRecording(descriptor, shown)
     finally:
         os.close(descriptor)
 
 
 def _opened_to_write(folder: Path, session_id: int, name: str) -> int:
-    if not folder.is_dir():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        places.sync_folder(folder.parent)
-    with _session_folder(folder, session_id, make=True) as parent:
+    _make(folder)
+    with _subfolder(folder, str(session_id), make=True) as parent:
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT | _FILE, 0o600, dir_fd=parent)
         try:
             _check_regular(descriptor)
@@ -77,12 +117,12 @@ def _opened_to_write(folder: Path, session_id: int, name: str) -> int:
 
 
 @contextmanager
-def _session_folder(folder: Path, session_id: int, *, make: bool = False) -> Iterator[int]:
+def _subfolder(folder: Path, name: str, *, make: bool = False) -> Iterator[int]:
     base = os.open(folder, _FOLDER)
     try:
         if make:
-            _make_folder(str(session_id), base)
-        parent = os.open(str(session_id), _FOLDER | os.O_NOFOLLOW, dir_fd=base)
+            _make_subfolder(name, base)
+        parent = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=base)
     finally:
         os.close(base)
     try:
@@ -91,7 +131,7 @@ def _session_folder(folder: Path, session_id: int, *, make: bool = False) -> Ite
         os.close(parent)
 
 
-def _make_folder(name: str, base: int) -> None:
+def _make_subfolder(name: str, base: int) -> None:
     try:
         os.mkdir(name, 0o700, dir_fd=base)
     except FileExistsError:
@@ -104,26 +144,78 @@ def _check_regular(descriptor: int) -> None:
         raise OSError(errno.ELOOP, "not a regular file")
 
 
-def opened(folder: Path, session_id: int, name: str) -> BinaryIO:
-    """The file, to read. It may hold more bytes than were saved. Raises RecordingsUnusable."""
-    with _explained(places.shown(folder)), _session_folder(folder, session_id) as parent:
+def opened(folder: Path, session_id: int, name: str, saved: int) -> BinaryIO:
+    """The file, to read, of which `saved` bytes count; it may hold more. Raises RecordingsUnusable."""
+    shown = places.shown(folder)
+    with _explained(shown), _subfolder(folder, str(session_id)) as parent:
         descriptor = os.open(name, os.O_RDONLY | _FILE, dir_fd=parent)
         try:
             _check_regular(descriptor)
-        except OSError:
+            _check_size(descriptor, saved, shown)
+        except (OSError, RecordingsUnusable):
             os.close(descriptor)
             raise
         return os.fdopen(descriptor, "rb")
 
 
-def remove(folder: Path, session_id: int, name: str) -> None:
-    """Removes the file; one that is gone already is none to remove. Raises RecordingsUnusable."""
+def _check_size(descriptor: int, saved: int, shown: str) -> None:
+    there = os.fstat(descriptor).st_size
+    if there < saved:
+        what = f"A recording in {shown} has {there} bytes, where {saved} had been saved."
+        fix = "restore it from a newer backup; its page, if it is still open, sends the rest again."
+        raise RecordingsUnusable(what, fix)
+
+
+def size(folder: Path, session_id: int, name: str) -> int:
+    """The bytes that the file has; 0 if there is none. Raises RecordingsUnusable."""
     with _explained(places.shown(folder)):
         try:
-            with _session_folder(folder, session_id) as parent:
-                os.unlink(name, dir_fd=parent)
+            with _subfolder(folder, str(session_id)) as parent:
+                return os.stat(name, dir_fd=parent, follow_symlinks=False).st_size
         except FileNotFoundError:
-            return
+            return 0
+
+
+def remove(folder: Path, session_id: int, name: str) -> None:
+    """Removes the file, and with the last one its folder; to be called under the session's lock.
+
+    A file that is gone already is none to remove. Raises RecordingsUnusable.
+    """
+    with _explained(places.shown(folder)), suppress(FileNotFoundError):
+        with _subfolder(folder, str(session_id)) as parent:
+            os.unlink(name, dir_fd=parent)
+        with suppress(OSError):
+            os.rmdir(folder / str(session_id))
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file that lies in a session's folder. `changed_at` is epoch seconds."""
+
+    session_id: int
+    name: str
+    size: int
+    changed_at: float
+
+
+def found(folder: Path) -> list[Found]:
+    """Every file in the folders of sessions, in no order; none if there is no folder. Raises RecordingsUnusable."""
+    with _explained(places.shown(folder)):
+        names = os.listdir(folder) if folder.is_dir() else []
+        sessions = [name for name in names if name.isascii() and name.isdigit()]
+        return [file for name in sessions for file in _found_in(folder, name)]
+
+
+def _found_in(folder: Path, session: str) -> list[Found]:
+    files = []
+    # What is no folder of ours, or goes while this looks, is nothing that a crash left.
+    with suppress(FileNotFoundError, NotADirectoryError), _subfolder(folder, session) as parent:
+        for name in os.listdir(parent):
+            with suppress(FileNotFoundError):
+                status = os.stat(name, dir_fd=parent, follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode):
+                    files.append(Found(int(session), name, status.st_size, status.st_mtime))
+    return files
 
 
 _SPACE = ("is full.", "free some disk space; the candidates' pages then go on by themselves.")

@@ -53,12 +53,13 @@ def window(
     """
     opens_at = started_at - timedelta(minutes=opens_before)
     closes_at = min(started_at + timedelta(minutes=closes_after), ended_at)
-    if finished_at is not None or interview_state == "completed":
+    has_begun, past_end = begun_at is not None, (now - ended_at).total_seconds()
+    if is_over(interview_state, has_begun=has_begun, is_finished=finished_at is not None, past_end=past_end):
         state = DONE
     elif interview_state == "cancelled":
         state = CANCELLED
-    elif begun_at is not None:
-        state = RUNNING if now < ended_at + GRACE else DONE
+    elif has_begun:
+        state = RUNNING
     elif now < opens_at:
         state = EARLY
     elif now < started_at:
@@ -66,6 +67,13 @@ def window(
     else:
         state = OPEN if now < closes_at else LATE
     return Access(state, opens_at, started_at, closes_at, ended_at)
+
+
+def is_over(interview_state: str, *, has_begun: bool, is_finished: bool, past_end: float) -> bool:
+    """Whether an interview is done: completed, finished, or begun and `past_end`, the seconds since its end, is GRACE."""
+    if is_finished or interview_state == "completed":
+        return True
+    return has_begun and interview_state != "cancelled" and past_end >= GRACE.total_seconds()
 
 
 @dataclass(frozen=True, slots=True)

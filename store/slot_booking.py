@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from store import booking, database, events, plain_text, times
 from store.booking import Booking
@@ -35,14 +36,16 @@ def book_into(
     if not slot:
         raise NotFound("slot_id", slot_id)
     job_id, starts_at, ends_at = slot[0]
-    changes = {} if booking_notes is None else {"booking_notes": _cleaned(booking_notes)}
     # A slot's job and times, and an interview's job, never change, so that they may be read before the transaction.
-    request = booking.request_for(
-        db, interview_id, starts_at=times.from_epoch(starts_at), ends_at=times.from_epoch(ends_at), **changes
-    )
-    if fetch(db, "SELECT job_id FROM interview WHERE id = ?", (interview_id,)) != [(job_id,)]:
+    jobs = fetch(db, "SELECT job_id FROM interview WHERE id = ?", (interview_id,))
+    if not jobs:
+        raise NotFound("interview_id", interview_id)
+    if jobs != [(job_id,)]:
         _refuse_other_job(db, slot_id, interview_id, now)
-    return booking.book_slot(db, request, settings=settings, ring=ring, now=now)
+    changes = {"starts_at": times.from_epoch(starts_at), "ends_at": times.from_epoch(ends_at)}
+    if booking_notes is not None:
+        changes["booking_notes"] = _cleaned(booking_notes)
+    return booking.book_again(db, interview_id, changes, settings=settings, ring=ring, now=now)
 
 
 def _cleaned(booking_notes: object) -> object:
@@ -50,7 +53,7 @@ def _cleaned(booking_notes: object) -> object:
     return plain_text.lines(booking_notes) if isinstance(booking_notes, str) else booking_notes
 
 
-def _refuse_other_job(db: Database, slot_id: int, interview_id: int, now: datetime) -> None:
+def _refuse_other_job(db: Database, slot_id: int, interview_id: int, now: datetime) -> NoReturn:
     code = "job_differs"
     with database.writing(db):
         events.record(db, "booking_refused", at=times.epoch(now), interview_id=interview_id, code=code, slot=slot_id)

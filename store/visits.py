@@ -5,7 +5,7 @@ import hashlib
 import ipaddress
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from store import events, sessions, times
 from store.database import Database, changing, execute, fetch, is_sqlite
@@ -17,19 +17,24 @@ CANDIDATE, PROOF = "candidate", "proof"
 COOKIE_BYTES = 32
 LIVE_VISITS = 20
 """Not engaged visits that one interview keeps of each kind: mail scanners cannot fill the table."""
+HEARD_FOR = timedelta(minutes=10)
+"""So long a visit is kept after the page that holds a running interview was heard, though nobody touched it."""
+HEARD_AGAIN = timedelta(minutes=1)
+"""How often that is written down."""
 
 FAILURES_ALLOWED, FAILURES_WINDOW = 30, 600
 """So many keys may fail for one client network in each window of so many seconds."""
 FAILURES_KEPT = 86_400
 
 _BY_COOKIE = (
-    f"SELECT v.id, v.kind, v.engaged_at, {sessions.VIEW_COLUMNS} FROM portal_visit v"
+    f"SELECT v.id, v.kind, v.engaged_at, v.heard_at, {sessions.VIEW_COLUMNS} FROM portal_visit v"
     " JOIN interview_session s ON s.id = v.session_id AND s.generation = v.generation"
     f" {sessions.VIEW_JOINS} WHERE v.cookie_hash = ?"
 )
+_UNUSED = "session_id = ? AND kind = ? AND engaged_at IS NULL AND coalesce(heard_at, 0) < ?"
 _PUSH_OUT = (
-    "DELETE FROM portal_visit WHERE session_id = ? AND kind = ? AND engaged_at IS NULL AND id <= (SELECT id FROM"
-    " portal_visit WHERE session_id = ? AND kind = ? AND engaged_at IS NULL ORDER BY id DESC LIMIT 1 OFFSET ?)"
+    f"DELETE FROM portal_visit WHERE {_UNUSED} AND id <="
+    f" (SELECT id FROM portal_visit WHERE {_UNUSED} ORDER BY id DESC LIMIT 1 OFFSET ?)"
 )
 _ADD = "INSERT INTO portal_visit (session_id, cookie_hash, kind, generation, created_at) VALUES (?, ?, ?, ?, ?)"
 _COUNT_FAILURE = (
@@ -42,12 +47,14 @@ _COUNT_FAILURE = (
 class Visit:
     """Whose cookie it is: the candidate's or a proof's, and the session it opens.
 
-    `is_engaged` says that a person has touched a page of this visit; it is never pushed out then.
+    `is_engaged` says that a person has touched a page of this visit; it is never pushed out then. `heard_at` (aware UTC)
+    is about when a page of it was last heard that held the interview.
     """
 
     id: int
     kind: str
     is_engaged: bool
+    heard_at: datetime | None
     view: SessionView
 
 
@@ -65,7 +72,8 @@ def exchange(db: Database, session: SessionRow, kind: str, now: datetime) -> str
         if not found or found[0][0] != session.generation:
             raise UnknownKey
         execute(db, _ADD, (session.id, cookie_hash(cookie), kind, session.generation, at))
-        execute(db, _PUSH_OUT, (session.id, kind, session.id, kind, LIVE_VISITS))
+        unused = (session.id, kind, times.epoch(now - HEARD_FOR))
+        execute(db, _PUSH_OUT, (*unused, *unused, LIVE_VISITS))
         if kind == CANDIDATE and found[0][1] is None:
             execute(db, "UPDATE interview_session SET opened_at = ? WHERE id = ?", (at, session.id))
             events.record(db, "opened", at=at, interview_id=session.interview_id)
@@ -77,15 +85,24 @@ def find(db: Database, cookie: str) -> Visit | None:
     rows = fetch(db, _BY_COOKIE, (cookie_hash(cookie),))
     if not rows:
         return None
-    visit_id, kind, engaged_at, *view = rows[0]
-    return Visit(visit_id, kind, engaged_at is not None, sessions.view_of(tuple(view)))
+    visit_id, kind, engaged_at, heard_at, *view = rows[0]
+    heard_at = None if heard_at is None else times.from_epoch(heard_at)
+    return Visit(visit_id, kind, engaged_at is not None, heard_at, sessions.view_of(tuple(view)))
 
 
 def engage(db: Database, visit: Visit, now: datetime) -> None:
     """Writes down, once, that a person has touched a page of this visit."""
     if not visit.is_engaged:
         sql = "UPDATE portal_visit SET engaged_at = ? WHERE id = ? AND engaged_at IS NULL"
-        execute(db, sql, (times.epoch(now), visit.id))
+        with changing(db):
+            execute(db, sql, (times.epoch(now), visit.id))
+
+
+def hear(db: Database, visit: Visit, now: datetime) -> None:
+    """Writes down, at most every HEARD_AGAIN, that the page which holds the interview was heard with this visit."""
+    if visit.heard_at is None or now - visit.heard_at >= HEARD_AGAIN:
+        with changing(db):
+            execute(db, "UPDATE portal_visit SET heard_at = ? WHERE id = ?", (times.epoch(now), visit.id))
 
 
 def cookie_hash(cookie: str) -> str:

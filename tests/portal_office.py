@@ -16,7 +16,8 @@ from store.requests import BookingRequest
 from store.settings import Settings
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-OWN = {"Content-Type": "application/json", "X-Interview": "1", "Sec-Fetch-Site": "same-origin"}
+OWN = {"Content-Type": "application/json", "Sec-Fetch-Site": "same-origin"}
+"""What every change of a candidate's page carries; `Installation.own` adds which interview the page shows."""
 OPS_TOKEN = "an-ops-token-of-tests-0123456789"
 OPS = {"Authorization": f"Bearer {OPS_TOKEN}", "Content-Type": "application/json"}
 
@@ -84,9 +85,13 @@ class Installation:
         return SimpleNamespace(id=made.interview_id, session=row[0], public=row[1], start=start, key=key,
                                link=f"/?session_key={key}")  # fmt: skip
 
+    def own(self, booked):
+        """What the candidate's own page sends beside its cookie."""
+        return OWN | {"X-Interview": f"IV-{booked.id}"}
+
     def enter(self, booked):
         """The headers of the candidate's own page, its link opened."""
-        return OWN | self.ask("GET", booked.link).cookie
+        return self.own(booked) | self.ask("GET", booked.link).cookie
 
     def send(self, method, path, headers, **body):
         """A JSON request; gives the answer."""

@@ -4,18 +4,19 @@ from datetime import timedelta
 
 import pytest
 from interview_room import ASKED, FIRST, SECOND, room_of
-from test_booking_races import race
 
-from store import answers, booking, sessions, times
+from store import answers, booking, times
+from store.answer_copies import LATE, LATE_HOURS, PLACES, TAKEN_OVER
 from store.answers import Asked, Counts, Saved, Take
 from store.drafts import LIMIT_GRACE, TEXT_LENGTH
 from store.errors import AnswerRefused, BookingRefused
 from store.holds import HOLD_SECONDS
+from store.sessions import GRACE
 
 LIMIT = ASKED[1].time_limit_seconds
 RECORDED = (
-    "INSERT INTO recording (session_id, number, take, media_type, size, state, started_at, changed_at)"
-    " VALUES (?, 3, ?, 'audio/webm', 7, ?, 1, 1)"
+    "INSERT INTO recording (session_id, number, take, page, media_type, size, state, started_at, changed_at)"
+    " VALUES (?, 3, ?, 'a page', 'audio/webm', 7, ?, 1, 1)"
 )
 
 
@@ -143,16 +144,37 @@ def test_a_save_is_a_persons_touch(room):
 
 
 def test_an_answer_opens_its_question_if_no_heartbeat_did(room):
-    room.save("quick", number=2)
-    assert room.content[1].closes_at == room.now + timedelta(seconds=LIMIT)
+    room.save("quick", number=1)
+    assert room.content[0].opened_at == room.now
+
+
+def test_a_limited_question_takes_no_answer_before_it_is_opened(room):
+    assert not room.content[1].is_told
+    assert refusal(room.save, "guessed", number=2) == ("question_not_opened", {})
+    assert refusal(room.save, "guessed", SECOND, number=2) == ("taken_over", {"kept": False})
+    assert (room.answer(2), room.copies(2), room.content[1].opened_at) == (("", 0), [], None)
+    room.beat(question=2)
+    assert room.content[1].is_told
+    assert room.save("read first", number=2).revision == 1
     room.later(LIMIT + LIMIT_GRACE.total_seconds())
     assert refusal(room.save, "slow", sequence=2, number=2)[0] == "question_closed"
+
+
+def test_a_page_that_had_read_an_older_answer_does_not_silently_replace_its_own_newer_one(room):
+    room.save("one", sequence=1)
+    room.save("one and a new paragraph", sequence=2, base=1)
+    room.save("one, edited", sequence=3, base=1)
+    assert (room.answer(), room.copies()) == (("one, edited", 3), [("one and a new paragraph", "replaced")])
+    room.save("one, edited well", sequence=4, base=1)
+    room.save("rewritten", sequence=5, base=4)
+    assert room.copies() == [("one and a new paragraph", "replaced")]
 
 
 def test_a_question_whose_time_is_over_takes_no_more_but_keeps_what_comes(room):
     room.beat(question=2)
     room.save("in time", number=2)
-    assert room.later(LIMIT + LIMIT_GRACE.total_seconds() - 1).save("in the grace", sequence=2, number=2).revision == 2
+    room.later(LIMIT + LIMIT_GRACE.total_seconds() - 1)
+    assert room.save("in the grace", sequence=2, base=1, number=2).revision == 2
     assert refusal(room.later(1).save, "too late", sequence=3, number=2) == ("question_closed", {"kept": True})
     assert (room.answer(2), room.copies(2)) == (("in the grace", 2), [("too late", "late")])
 
@@ -164,7 +186,7 @@ def test_a_save_whose_reply_was_lost_is_confirmed_even_when_the_time_is_over(roo
 
 
 def test_answers_are_saved_until_the_grace_is_over_and_kept_after_it(room):
-    room.now = room.end + sessions.GRACE - timedelta(seconds=1)
+    room.now = room.end + GRACE - timedelta(seconds=1)
     assert room.save("on a slow network").revision == 1
     assert refusal(room.later(1).save, "later", sequence=2) == ("not_running", {"state": "done", "kept": True})
     assert (room.answer(), room.copies()) == (("on a slow network", 1), [("later", "late")])
@@ -173,8 +195,61 @@ def test_answers_are_saved_until_the_grace_is_over_and_kept_after_it(room):
 def test_a_late_text_that_is_the_answer_already_is_not_kept_twice(room):
     room.save("said")
     room.finish()
+    room.later(GRACE.total_seconds())
     assert refusal(room.save, "said", sequence=2) == ("not_running", {"state": "done", "kept": True})
     assert room.copies() == []
+
+
+def test_what_a_page_sent_before_its_finish_and_comes_after_it_is_the_answer(room):
+    room.save("first words")
+    room.finish()
+    assert room.later(GRACE.total_seconds() - 1).save("first words and the last", sequence=2, base=1).revision == 2
+    assert room.save("first words", sequence=1).revision == 2
+    assert refusal(room.later(1).save, "and more", sequence=3, base=2)[0] == "not_running"
+    assert (room.answer(), room.copies()) == (("first words and the last", 2), [("and more", "late")])
+
+
+def test_the_last_words_of_the_page_that_finished_count_not_those_of_the_page_before(room):
+    room.save("phone", FIRST)
+    room.release(FIRST)
+    room.finish(SECOND)
+    assert refusal(room.save, "phone, more", FIRST, sequence=2, base=1)[0] == "not_running"
+    assert refusal(room.save, "laptop", SECOND, base=0)[0] == "not_running"
+    assert room.save("phone and laptop", SECOND, base=1).revision == 2
+    assert room.copies() == [("phone, more", "late"), ("laptop", "late"), ("phone", "replaced")]
+
+
+def test_what_comes_after_a_finish_opens_nothing(room):
+    room.finish()
+    assert room.save("the last words").revision == 1
+    assert room.content[0].opened_at is None
+    assert refusal(room.save, "guessed", number=2) == ("not_running", {"state": "done", "kept": False})
+
+
+def test_last_words_for_a_question_whose_time_was_over_are_late(room):
+    room.beat(question=2)
+    room.later(LIMIT + LIMIT_GRACE.total_seconds()).finish()
+    assert refusal(room.save, "too late", number=2) == ("not_running", {"state": "done", "kept": True})
+
+
+def test_a_late_text_is_kept_for_a_day_one_second_decides(room):
+    room.finish()
+    room.now = room.end + GRACE + timedelta(hours=LATE_HOURS, seconds=-1)
+    assert refusal(room.save, "next day")[1]["kept"]
+    assert not refusal(room.later(1).save, "a year later")[1]["kept"]
+    assert room.copies() == [("next day", "late")]
+
+
+def test_a_flood_of_refused_saves_pushes_nothing_out_that_was_said_to_be_kept(room):
+    room.save("answer")
+    room.take_over(SECOND)
+    assert refusal(room.save, "typed without a connection", sequence=2, base=1) == ("taken_over", {"kept": True})
+    flood = [refusal(room.save, f"junk {n}", f"junk-page-{n:010d}")[1]["kept"] for n in range(50)]
+    assert (flood.count(True), flood[-1]) == (PLACES[TAKEN_OVER] - 1, False)
+    room.finish(SECOND)
+    late = [refusal(room.save, f"late {n}", f"late-page-{n:010d}")[1]["kept"] for n in range(10)]
+    assert late == [True] * PLACES[LATE] + [False] * 5
+    assert room.copies()[0] == ("typed without a connection", "taken_over")
 
 
 @pytest.mark.parametrize(("text", "number"), [("x" * (TEXT_LENGTH + 1), 1), ("\ud800", 1), ("fine", 9)])
@@ -218,12 +293,12 @@ def test_a_page_that_finishes_ends_the_interview_once(room):
 
 
 def test_a_finish_some_seconds_after_the_deadline_is_accepted_within_the_grace(room):
-    room.now = room.end + sessions.GRACE - timedelta(seconds=1)
+    room.now = room.end + GRACE - timedelta(seconds=1)
     assert room.finish().finished_at == room.now
 
 
 def test_a_finish_after_the_grace_is_refused(room):
-    room.now = room.end + sessions.GRACE
+    room.now = room.end + GRACE
     assert refusal(room.finish) == ("not_running", {"state": "done"})
     assert room.session("finished_at") is None
 
@@ -233,6 +308,7 @@ def test_only_the_holder_finishes(room):
     assert room.session("finished_at") is None
     room.release(FIRST)
     assert room.finish(SECOND).finished_at == room.now
+    assert room.session("page") == SECOND
 
 
 def test_an_interview_that_has_not_begun_cannot_be_finished(desk, booked):
@@ -260,61 +336,16 @@ def test_a_question_tells_everything_its_page_shows(room, desk):
         desk.change(RECORDED, room.session_id, take, state)
     room.beat(question=3)
     takes = (Take("two", "audio/webm", 7, "complete"), Take("three", "audio/webm", 7, "uploading"))
-    assert room.content[2] == Asked(3, "Say it.", "audio", None, room.now, None, 0, "", None, takes)
-    assert room.content[0] == Asked(1, "Who are you?", "text", None, None, None, 0, "", None, ())
+    assert room.content[2] == Asked(3, "Say it.", "audio", None, room.now, None, 0, "", None, takes, True)
+    assert room.content[0] == Asked(1, "Who are you?", "text", None, None, None, 0, "", None, (), False)
 
 
 def test_blank_answers_and_unfinished_recordings_do_not_count(room, desk):
     assert answers.counts(desk.db, room.session_id) == Counts(0, 3)
     room.save("said", number=1)
+    room.beat(question=2)
     room.save(" \n", number=2, sequence=2)
     desk.change(RECORDED, room.session_id, "one", "uploading")
     assert answers.counts(desk.db, room.session_id) == Counts(1, 3)
     desk.change("UPDATE recording SET state = 'complete'")
     assert answers.counts(desk.db, room.session_id) == Counts(2, 3)
-
-
-def writer(room, page, told):
-    """Takes over and saves text after text; notes in `told` what it was told of each."""
-
-    def write():
-        base = 0
-        for n in range(1, 21):
-            if n % 5 == 1:
-                room.take_over(page)
-            text = f"{page} wrote {n}"
-            try:
-                base = room.save(text, page, n, base).revision
-                told[text] = "saved"
-            except AnswerRefused as refused:
-                base = refused.data.get("revision", base)
-                told[text] = refused.code
-
-    return write
-
-
-def test_two_pages_that_save_at_once_neither_mix_nor_lose_a_text(room, desk):
-    told = {}
-    race(desk, [writer(room, page, told) for page in (FIRST, SECOND)])
-    kept = {room.answer()[0]} | {text for text, _ in room.copies()}
-    assert kept <= told.keys()
-    assert len(told) == 40
-    assert [text for text, said in told.items() if said != "saved" and text not in kept] == []
-    for page in (FIRST, SECOND):
-        # What a page saved and went on from is its own; where another page came between, it is kept.
-        saved = [text for text, said in told.items() if said == "saved" and text.startswith(page)]
-        assert not saved or saved[-1] in kept
-    assert room.answer()[1] <= sum(said == "saved" for said in told.values())
-
-
-def test_revisions_have_no_gap_when_one_page_sends_many_saves_at_once(room, desk):
-    saves = [lambda n=n: room.save(f"text {n}", sequence=n).revision for n in range(1, 11)]
-    revisions = race(desk, saves)
-    assert sorted(set(revisions)) == list(range(1, len(set(revisions)) + 1))
-    assert room.answer() == ("text 10", len(set(revisions)))
-
-
-def test_of_finishes_at_once_one_is_recorded_and_all_are_answered(room, desk):
-    finished = race(desk, [lambda: room.finish().finished_at] * 6)
-    assert set(finished) == {room.now}
-    assert desk.event_kinds().count("finished") == 1

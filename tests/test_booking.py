@@ -14,6 +14,7 @@ from booking_desk import DAY, HOUR, MINUTE, SECOND
 from store import booking, database, models, redaction
 from store.database import fetch
 from store.errors import BookingRefused, NotFound
+from store.sessions import GRACE
 
 BOOK_AND_DIE = """
 import sys
@@ -176,10 +177,13 @@ def test_a_completed_interview_is_neither_moved_nor_cancelled(desk, booked, tomo
     assert refusal(desk.cancel, booked.interview_id) == "interview_completed"
 
 
-def test_a_begun_interview_is_completed_at_its_end(desk, booked, tomorrow):
+def test_a_begun_interview_is_completed_when_its_page_says_so_after_the_grace(desk, booked, tomorrow):
     desk.begin(booked.interview_id)
-    desk.now = tomorrow + HOUR
-    assert refusal(desk.move, booked.interview_id, tomorrow + DAY) == "interview_completed"
+    for desk.now, code in (
+        (tomorrow + HOUR + GRACE - SECOND, "interview_started"), (tomorrow + HOUR + GRACE, "interview_completed")
+    ):  # fmt: skip
+        assert refusal(desk.move, booked.interview_id, tomorrow + DAY) == code
+        assert refusal(desk.cancel, booked.interview_id) == code
 
 
 def test_a_move_must_end_after_it_starts(desk, booked, tomorrow):

@@ -3,6 +3,7 @@
 import logging
 import shutil
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import peewee
@@ -196,18 +197,33 @@ def test_a_lent_connection_reads_and_writes(db):
         assert fetch(db, "SELECT ? + 1", (1,)) == [(2,)]
 
 
-@pytest.mark.parametrize("run", [
+WAYS = [
     lambda db, row: execute(db, "INSERT INTO send_rate (fingerprint, next_at) VALUES (?, ?)", row),
     lambda db, row: database.execute_many(db, "INSERT INTO send_rate (fingerprint, next_at) VALUES (?, ?)", [row]),
     lambda db, row: bulk.insert(db, "send_rate", ("fingerprint", "next_at"), [row]),
     lambda db, row: fetch(db, "INSERT INTO send_rate (fingerprint, next_at) VALUES (?, ?) RETURNING 1", row),
-], ids=["execute", "execute_many", "bulk", "fetch"])  # fmt: skip
+]  # fmt: skip
+WAYS_NAMES = ["execute", "execute_many", "bulk", "fetch"]
+
+
+@pytest.mark.parametrize("run", WAYS, ids=WAYS_NAMES)
 def test_a_refused_row_is_the_same_error_whichever_way_it_came(db, run):
     run(db, ("f", 1.0))
     for refused in (("f", 2.0), ("g", None)):
         with pytest.raises(peewee.IntegrityError), database.writing(db):
             run(db, refused)
     assert fetch(db, "SELECT fingerprint, next_at FROM send_rate") == [("f", 1.0)]
+
+
+@pytest.mark.parametrize("run", WAYS, ids=WAYS_NAMES)
+def test_a_refused_row_is_not_told_to_whoever_reads_the_traceback(db, run):
+    try:
+        with database.writing(db):
+            run(db, (SECRET, None))
+    except peewee.IntegrityError as error:
+        told = "".join(traceback.format_exception(error))
+    assert "constraint" in told.splitlines()[-1]
+    assert SECRET not in told
 
 
 AWKWARD = ["", " ", "\\N", "\\", "a\tb\nc\rd", "'\"%s?", "रॉय", "\U0001f600", "NULL", "\u2028", "x" * 70_000]

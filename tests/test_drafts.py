@@ -73,6 +73,20 @@ def test_a_long_text_cut_to_less_than_half_is_kept(length, left, reason):
     assert replace(CURRENT, text="x" * length).reason_to_keep(replace(DRAFT, text="x" * left)) == reason
 
 
+@pytest.mark.parametrize(("text", "base", "reason"), [
+    ("older", 2, ""), ("old", 0, ""), ("new", 3, ""), ("new", 4, ""), ("new", 2, "replaced"), ("ol", 0, "replaced"),
+])  # fmt: skip
+def test_a_text_that_its_page_replaces_without_knowing_it_is_kept(text, base, reason):
+    assert CURRENT.reason_to_keep(replace(DRAFT, text=text, base_revision=base)) == reason
+
+
+def test_only_a_question_with_a_time_of_its_own_must_be_opened_first():
+    limited = replace(CURRENT, time_limit_seconds=60)
+    assert (CURRENT.is_unopened, limited.is_unopened, replace(limited, opened_at=1.0).is_unopened) == (
+        False, True, False
+    )  # fmt: skip
+
+
 def test_another_pages_text_is_always_kept():
     assert CURRENT.reason_to_keep(replace(DRAFT, page="page-b")) == "replaced"
 

@@ -205,6 +205,14 @@ def test_every_change_is_in_the_audit_with_the_old_score_and_no_text(desk, rated
     assert desk.count("evaluation") == 0
 
 
+def test_the_id_of_a_deleted_evaluation_is_never_another_ones(desk, three):
+    evaluations.delete(desk.db, three[2].id, desk.now)
+    again = evaluations.create(desk.db, {"interview_id": three[2].interview_id, "overall_score": 2}, desk.now)
+    assert again.id > three[2].id
+    with pytest.raises(NotFound, match="evaluation_id"):
+        evaluations.update(desk.db, three[2].id, {"overall_score": 9}, desk.now)
+
+
 @pytest.fixture
 def three(desk, request_of, tomorrow):
     """Evaluations of three interviews, the first two of one candidate."""

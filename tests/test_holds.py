@@ -1,12 +1,14 @@
 """Which page holds an interview: two tabs or devices, one that is closed or silent, and what a heartbeat says."""
 
+from datetime import timedelta
+
 import pytest
 from interview_room import FIRST, SECOND, THIRD, room_of
 from test_booking_races import race
 
 from store import sessions, times
 from store.errors import AnswerRefused, NotFound
-from store.holds import HOLD_SECONDS
+from store.holds import HOLD_SECONDS, TAKE_OVER_SECONDS, Opened
 
 
 @pytest.fixture
@@ -47,8 +49,21 @@ def test_a_second_page_is_told_and_can_take_over(room):
 def test_a_take_over_is_recorded_once_and_only_where_another_page_was(room):
     room.take_over(FIRST)
     room.take_over(SECOND)
-    room.take_over(SECOND)
+    room.later(2 * TAKE_OVER_SECONDS).take_over(SECOND)
     assert room.desk.event_kinds().count("taken_over") == 1
+
+
+def test_pages_that_take_over_from_each_other_again_and_again_are_recorded_once_a_minute(room, desk, request_of):
+    room.take_over(FIRST)
+    for _ in range(TAKE_OVER_SECONDS):
+        room.take_over(SECOND)
+        room.later(1).take_over(FIRST)
+    assert desk.event_kinds().count("taken_over") == 2
+    other = room_of(desk, desk.book(request_of(email="other@example.com", job_title="Cook")).interview_id)
+    other.begin()
+    other.take_over(FIRST)
+    other.take_over(SECOND)
+    assert desk.event_kinds().count("taken_over") == 3
 
 
 def test_a_silent_holder_may_be_replaced_without_asking_one_second_decides(room):
@@ -84,6 +99,13 @@ def test_what_a_closing_page_sent_last_is_saved_though_it_comes_after_its_releas
     assert room.beat(SECOND).is_holder
 
 
+def test_a_page_that_was_silent_for_long_is_not_heard_by_being_closed(room):
+    room.beat(FIRST)
+    held_at = room.session("held_at")
+    room.later(600).release(FIRST)
+    assert room.session("held_at") == held_at
+
+
 def test_only_the_holder_can_give_the_hold_back(room):
     room.beat(FIRST)
     room.release(SECOND)
@@ -101,6 +123,20 @@ def test_the_holder_moves_the_candidate_and_opens_each_question_once(room):
     assert [asked.closes_at and times.epoch(asked.closes_at) - times.epoch(first) for asked in room.content] == [
         None, 60, None
     ]  # fmt: skip
+
+
+def test_the_heartbeat_that_opens_a_question_tells_its_text_and_when_it_closes(room):
+    opened = Opened(2, "Quick one?", room.now, room.now + timedelta(seconds=60))
+    assert room.beat(question=2).opened == opened
+    assert room.later(10).beat(question=2).opened == room.beat(SECOND, question=2).opened == opened
+    assert room.beat(question=1).opened == Opened(1, "Who are you?", room.now, None)
+
+
+def test_a_question_that_is_not_opened_is_not_told(room):
+    room.beat(FIRST)
+    assert room.beat(SECOND, question=2).opened is room.beat(FIRST).opened is room.take_over(FIRST).opened is None
+    room.now = room.end
+    assert room.beat(FIRST, question=2).opened is None
 
 
 def test_a_page_that_does_not_hold_the_interview_moves_and_opens_nothing(room):

@@ -69,7 +69,7 @@ def test_a_closed_page_saves_and_gives_the_interview_back_at_once(here, begun, d
     write(page, "Closed while typing")
     page.goto("about:blank")
     until(lambda: here.session(booked, "held_at") < times.epoch(times.now()) - 30)
-    assert answers(here, booked) == {1: "Closed while typing"}
+    until(lambda: answers(here, booked) == {1: "Closed while typing"})
     enter(device(), booked)
 
 
@@ -103,6 +103,8 @@ def test_two_texts_of_one_answer_are_shown_side_by_side_and_none_is_lost(here, t
 def test_a_duplicated_tab_is_another_page(begun, page):
     booked = begun()
     enter(page, booked)
+    page.reload()
+    stand(page, "question")
     with page.expect_popup() as opened:
         page.evaluate("() => { window.open(location.href); }")
     stand(opened.value, "elsewhere")

@@ -14,6 +14,7 @@ from page_office import (
     reach,
     stand,
     stored,
+    until,
     wait_saved,
     write,
 )
@@ -75,6 +76,7 @@ def test_a_reload_shows_what_was_not_saved_and_saves_it(here, begun, page):
     page.click("[data-next]")
     let_through = lose_saves(page)
     write(page, "Not saved yet")
+    assert stored(page) == [f"answer IV-{booked.id} 2"]
     page.reload()
     stand(page, "question")
     assert heading(page) == "Question 2 of 3 Why nursing?"
@@ -166,6 +168,7 @@ def test_a_finish_without_a_connection_waits_for_the_answers(here, begun, page):
     booked = begun()
     enter(page, booked)
     page.context.set_offline(True)
+    page.wait_for_selector("[data-notice]:not([hidden])")
     write(page, "The last words")
     page.click("[data-list] [data-review]")
     page.click("[data-finish]")
@@ -237,6 +240,17 @@ def tab_to(page, attribute):
             return
         page.keyboard.press("Tab")
     raise AssertionError(f"no way to {attribute} by the keyboard")
+
+
+def test_a_page_is_taken_for_a_persons_only_once_somebody_touched_it(here, begun, page):
+    booked = begun()
+    # Nothing is asked of the page meanwhile, since every look by the test counts as a touch.
+    page.goto(booked.link)
+    until(lambda: here.session(booked, "at_question") == 1)
+    assert here.session(booked, "engaged_at") is None
+    page.click("[data-next]")
+    until(lambda: here.session(booked, "at_question") == 2)
+    assert here.session(booked, "engaged_at") is not None
 
 
 def test_typing_is_not_read_out(begun, page):

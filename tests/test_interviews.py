@@ -1,6 +1,7 @@
 """What ops read of interviews: the completed ones, and the transcript of one, from real rows."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -31,8 +32,8 @@ def session_id(desk, booked):
         (5, "d", "discarded"),
     ):
         desk.change(
-            "INSERT INTO recording (session_id, number, take, media_type, size, state, started_at, changed_at)"
-            " VALUES (?, ?, ?, 'audio/webm', 7, ?, ?, ?)", found, number, take, state, desk.epoch, desk.epoch,
+            "INSERT INTO recording (session_id, number, take, page, media_type, size, state, started_at, changed_at)"
+            " VALUES (?, ?, ?, 'a page', 'audio/webm', 7, ?, ?, ?)", found, number, take, state, desk.epoch, desk.epoch,
         )  # fmt: skip
     return found
 
@@ -185,6 +186,28 @@ def test_an_interview_that_has_not_begun_has_no_replies(desk, booked):
 def test_a_transcript_of_an_unknown_interview_names_the_field(desk, booked, wrong):
     with pytest.raises(NotFound, match="interview_id"):
         interviews.transcript(desk.db, wrong)
+
+
+def test_a_transcript_shows_one_moment_whatever_is_saved_while_it_is_read(desk, booked, session_id, monkeypatch):
+    run, waiting = database._run, [True]
+
+    def pause_after_the_first_read(db, sql, parameters):
+        cursor = run(db, sql, parameters)
+        if waiting:
+            waiting.clear()
+            with ThreadPoolExecutor(1) as other:
+                other.submit(answer_anew).result()
+        return cursor
+
+    def answer_anew():
+        desk.change("UPDATE answer SET text = 'Changed.'")
+        keep(desk, session_id, 1, "Yes.", "replaced")
+        desk.db.close()
+
+    monkeypatch.setattr(database, "_run", pause_after_the_first_read)
+    first = interviews.transcript(desk.db, booked.interview_id).replies[0]
+    assert (first.answer, first.copies) == ("Yes.", ())
+    assert interviews.transcript(desk.db, booked.interview_id).replies[0].answer == "Changed."
 
 
 def test_the_number_of_queries_does_not_grow_with_the_questions(desk, booked, session_id, monkeypatch):

@@ -6,8 +6,8 @@ import re
 import pytest
 
 import portal
-from portal_site import Site
-from store import places, times
+from portal_site import OWN_HEADER, OWN_INTERVIEW, Site
+from store import holds, places, times
 
 DOCUMENT = json.loads((places.ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
 
@@ -42,6 +42,30 @@ def test_every_reference_leads_somewhere():
         for name in reference.split("/"):
             found = found[name]
         assert found
+
+
+def headers_named(name):
+    """The schema of a header, and how many operations need it."""
+    given = [
+        one for methods in DOCUMENT["paths"].values() for of in methods.values() for one in of.get("parameters", ())
+    ]
+    found = [one for one in given if one["name"] == name]
+    [schema] = {json.dumps(one["schema"]) for one in found}
+    return json.loads(schema), sum(one.get("required", False) for one in found), len(found)
+
+
+def test_every_change_of_a_candidates_page_says_which_interview_it_shows():
+    changes = [path for path, method in documented() if "/api/interview/" in path and method != "get"]
+    looks = [path for path, method in documented() if "/api/interview/" in path and method == "get"]
+    schema, needed, given = headers_named(OWN_HEADER)
+    assert (needed, given) == (len(changes), len(changes) + len(looks))
+    for shown in ("IV-1", "IV-" + "9" * 19, "IV-0", "IV-", "1", "IV-1 ", "iv-1", "IV-" + "1" * 20):
+        assert bool(re.search(schema["pattern"], shown)) == bool(OWN_INTERVIEW.fullmatch(shown))
+
+
+def test_a_page_is_named_as_it_is_documented():
+    documented_as = set(re.findall(r'"pattern": "\^(\[A-Za[^"]+)\$"', json.dumps(DOCUMENT)))
+    assert documented_as == {holds.PAGE.pattern}
 
 
 def test_the_limits_that_are_documented_are_those_that_are_held():

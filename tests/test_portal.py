@@ -59,7 +59,7 @@ def test_a_running_interview_goes_on_after_the_entry_window(here):
     page, again = here.page(booked), here.page(booked)
     assert page.shows(r'interview-state" content="(\w+)"') == again.shows(r'content="(running)"') == "running"
     cookie = here.ask("GET", booked.link).cookie
-    assert here.ask("POST", START, OWN | cookie, "{}").data["begun_at"] == times.iso(booked.start)
+    assert here.ask("POST", START, here.own(booked) | cookie, "{}").data["begun_at"] == times.iso(booked.start)
 
 
 def test_a_begun_interview_past_its_end_is_done(here):
@@ -82,7 +82,7 @@ def test_a_cancelled_bookings_link_says_so_and_does_not_open(here):
     cookie = here.ask("GET", booked.link).cookie
     booking.cancel(here.db, booked.id, settings=here.settings, now=times.now())
     assert "This interview was cancelled" in here.page(booked).text
-    answer = here.ask("POST", START, OWN | cookie, "{}")
+    answer = here.ask("POST", START, here.own(booked) | cookie, "{}")
     assert (answer.status, answer.data["state"]) == (409, "cancelled")
 
 
@@ -125,7 +125,7 @@ def test_a_mail_scanner_costs_the_candidate_nothing(here):
     for _ in range(25):
         scanner = here.ask("GET", booked.link).cookie
     assert here.ask("GET", "/interview", scanner).status == 200
-    assert here.ask("POST", START, OWN | scanner, "{}").status == 409
+    assert here.ask("POST", START, here.own(booked) | scanner, "{}").status == 409
     assert here.session(booked, "begun_at") is None
     assert "You are in the right place" in here.page(booked).text
 
@@ -134,7 +134,7 @@ def test_a_visit_of_proof_is_not_taken_for_the_candidates(here, open_now):
     proof = {"X-Interview-Proof": session_keys.proof_token(open_now.public, "1", here.ring)}
     cookie = here.ask("GET", open_now.link, proof).cookie
     assert f"IV-{open_now.id}" in here.ask("GET", "/interview", cookie).text
-    assert here.ask("POST", START, OWN | cookie, "{}").status == 403
+    assert here.ask("POST", START, here.own(open_now) | cookie, "{}").status == 403
     assert (here.session(open_now, "opened_at"), here.session(open_now, "begun_at")) == (None, None)
     assert here.ask("GET", open_now.link, {"X-Interview-Proof": "0" * 64}).status == 403
     assert here.session(open_now, "opened_at") is None
@@ -142,7 +142,7 @@ def test_a_visit_of_proof_is_not_taken_for_the_candidates(here, open_now):
 
 def test_the_interview_begins_once(here, open_now):
     cookie = here.ask("GET", open_now.link).cookie
-    first, second = (here.ask("POST", START, OWN | cookie, "{}") for _ in range(2))
+    first, second = (here.ask("POST", START, here.own(open_now) | cookie, "{}") for _ in range(2))
     assert (first.status, first.data["state"]) == (second.status, second.data["state"]) == (200, "running")
     assert first.data["begun_at"] == second.data["begun_at"]
     assert first.data["deadline"] == times.iso(open_now.start + 45 * MINUTE)
@@ -153,7 +153,7 @@ def test_the_interview_begins_once(here, open_now):
 def test_an_early_start_is_refused_with_the_opening_time(here):
     booked = here.book(HOUR)
     cookie = here.ask("GET", booked.link).cookie
-    answer = here.ask("POST", START, OWN | cookie, "{}")
+    answer = here.ask("POST", START, here.own(booked) | cookie, "{}")
     assert (answer.status, answer.data["error"], answer.data["state"]) == (409, "not_admitted", "early")
     assert answer.data["opens_at"] == times.iso(booked.start - 15 * MINUTE)
 
@@ -168,13 +168,15 @@ def test_the_state_tells_the_servers_clock(here, open_now):
 
 @pytest.mark.parametrize(("changes", "status"), [
     ({"X-Interview": None}, 403), ({"Sec-Fetch-Site": "cross-site"}, 403), ({"Sec-Fetch-Site": None}, 403),
+    ({"X-Interview": "1"}, 403), ({"X-Interview": "IV-0"}, 403), ({"X-Interview": "IV-" + "9" * 19}, 409),
+    ({"Origin": "http://portal.example", "Sec-Fetch-Site": "same-site"}, 403),
     ({"Origin": "https://evil.example"}, 403), ({"Origin": "null"}, 403), ({"Content-Type": "text/plain"}, 415),
     ({"Origin": "http://portal.example"}, 200), ({"Origin": "http://portal.example", "Sec-Fetch-Site": None}, 200),
     ({"Content-Type": "application/json; charset=utf-8"}, 200),
 ])  # fmt: skip
 def test_only_our_own_page_can_start_an_interview(here, open_now, changes, status):
     cookie = here.ask("GET", open_now.link).cookie
-    headers = {name: value for name, value in (OWN | changes).items() if value}
+    headers = {name: value for name, value in (here.own(open_now) | changes).items() if value}
     assert here.ask("POST", START, headers | cookie, "{}").status == status
     assert (here.session(open_now, "begun_at") is not None) == (status == 200)
 
@@ -186,8 +188,13 @@ def test_only_our_own_page_can_start_an_interview(here, open_now, changes, statu
 ])  # fmt: skip
 def test_a_body_that_is_not_what_we_send_is_refused_calmly(here, open_now, body, status):
     cookie = here.ask("GET", open_now.link).cookie
-    assert here.ask("POST", START, OWN | cookie, body).status == status
+    assert here.ask("POST", START, here.own(open_now) | cookie, body).status == status
     assert here.session(open_now, "begun_at") is None
+
+
+@pytest.mark.parametrize("changes", [{"X-Interview": "1"}, {"X-Interview": ""}, {"Origin": "https://evil.example"}])
+def test_what_does_not_come_from_our_own_page_is_refused_before_it_is_read(here, open_now, changes):
+    assert here.ask("POST", START, here.enter(open_now) | changes, "{").status == 403
 
 
 def test_without_a_cookie_the_page_asks_for_the_link_again(here):
@@ -196,7 +203,7 @@ def test_without_a_cookie_the_page_asks_for_the_link_again(here):
         assert answer.status == 401
         assert "open the link in your mail again" in answer.text
     assert here.ask("GET", STATE).data == {"error": "no_visit"}
-    assert here.ask("POST", START, OWN, "{}").data == {"error": "no_visit"}
+    assert here.ask("POST", START, OWN | {"X-Interview": "IV-1"}, "{}").data == {"error": "no_visit"}
 
 
 @pytest.mark.parametrize(("host", "status"), [
@@ -270,7 +277,7 @@ def test_no_answer_and_no_log_holds_a_key(here, open_now):
         here.ask("GET", f"/{open_now.key}"),
         here.ask("GET", STATE, cookie),
         here.ask("GET", f"/interview?session_key={open_now.key}", {"Cookie": f"iv={open_now.key}"}),
-        here.ask("POST", START, OWN | cookie, json.dumps({"session_key": open_now.key})),
+        here.ask("POST", START, here.own(open_now) | cookie, json.dumps({"session_key": open_now.key})),
         here.ask("GET", f"/?session_key=k1{open_now.key}"),
         here.ask("GET", "/", {"Host": open_now.key}),
     ]

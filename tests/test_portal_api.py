@@ -1,13 +1,16 @@
 """The interview over HTTP: what the candidate's page asks and sends, and what others cannot."""
 
+from datetime import datetime
+
 import pytest
-from portal_office import DAY, HOUR, MINUTE, OWN
+from portal_office import DAY, HOUR, MINUTE
 
 from store import answers, session_keys, times
 from store.database import execute, fetch
 
 AT = "/api/interview"
 FIRST, SECOND = "first-page-0123456", "second-page-987654"
+instant = datetime.fromisoformat
 WEBM = b"\x1a\x45\xdf\xa3" + b"sound" * 100
 
 
@@ -86,6 +89,82 @@ def test_another_page_is_told_and_can_take_over_and_nothing_is_lost(here, begun,
     assert save("both", page=SECOND, sequence=2, base=conflict.data["revision"]).status == 200
 
 
+CHANGES = (
+    ("POST", "start", {}), ("POST", "heartbeat", {"page": FIRST, "question": 1, "engaged": True}),
+    ("POST", "take-over", {"page": FIRST}), ("POST", "release", {"page": FIRST}), ("POST", "finish", {"page": FIRST}),
+    ("PUT", "answers/1", {"page": FIRST, "sequence": 9, "base_revision": 0, "text": "A's text"}),
+)  # fmt: skip
+
+
+def kept_of(here, booked):
+    """All that is known of an interview: its session, its answers and copies, its visits and events."""
+    tables = ("interview_session s WHERE s.id", "answer WHERE session_id", "answer_copy WHERE session_id",
+              "recording WHERE session_id", "portal_visit WHERE session_id", "session_question WHERE session_id")  # fmt: skip
+    return [fetch(here.db, f"SELECT * FROM {table} = ?", (booked.session,)) for table in tables]
+
+
+def test_a_page_of_another_interview_changes_nothing_in_the_one_whose_link_was_opened_since(here, begun):
+    other = here.book(-MINUTE)
+    mixed = here.enter(other) | here.own(begun)
+    before = kept_of(here, other)
+    chunk = {"Content-Type": "application/octet-stream", "X-Recording-Type": "audio/webm"}
+    upload = f"{AT}/answers/1/recordings/take-0123456789abc?page={FIRST}&offset=0"
+    said = [here.send(method, f"{AT}/{path}", mixed, **body) for method, path, body in CHANGES]
+    said += [here.ask("PUT", upload, mixed | chunk, WEBM)]
+    said += [
+        here.ask("GET", f"{AT}/{path}", mixed) for path in ("state", "questions", "answers/1/recordings/" + "t" * 16)
+    ]
+    assert {(answer.status, answer.text) for answer in said} == {(409, '{"error": "other_interview"}')}
+    assert kept_of(here, other) == before
+
+
+def test_a_look_needs_not_say_which_interview_is_shown(here, begun):
+    cookie = {"Cookie": begun.own["Cookie"]}
+    assert [here.ask("GET", f"{AT}/{path}", cookie).status for path in ("state", "questions")] == [200, 200]
+    assert here.ask("GET", f"{AT}/state", cookie | {"X-Interview": "IV-x"}).status == 403
+
+
+@pytest.fixture
+def limited(here, begun):
+    """The begun interview's second question has a time of its own."""
+    sql = "UPDATE session_question SET time_limit_seconds = 30 WHERE session_id = ? AND number = 2"
+    execute(here.db, sql, (begun.session,))
+    return begun
+
+
+def test_a_limited_question_is_told_by_the_heartbeat_that_opens_it_and_not_before(here, limited, save, beat):
+    first, second = questions(here, limited)["questions"][:2]
+    assert (first["text"] is None, second["text"], second["time_limit_seconds"]) == (False, None, 30)
+    refused = save("well prepared", number=2)
+    assert (refused.status, refused.data) == (409, {"error": "question_not_opened"})
+    assert (beat()["opened"], beat(SECOND, question=2)["opened"]) == (None, None)
+    opened = beat(FIRST, question=2)["opened"]
+    told = questions(here, limited)["questions"][1]
+    assert opened == {name: told[name] for name in ("number", "text", "opened_at", "closes_at")}
+    assert opened["text"]
+    assert instant(opened["closes_at"]) - instant(opened["opened_at"]) == MINUTE / 2
+    assert save("read first", number=2).status == 200
+
+
+def test_an_untouched_page_of_a_running_interview_is_not_pushed_out_by_scanners(here, begun, beat):
+    waiting = here.enter(begun)
+    beat()
+    for _ in range(25):
+        here.ask("GET", begun.link)
+    assert here.ask("GET", f"{AT}/state", begun.own).status == 200
+    assert here.ask("GET", f"{AT}/state", waiting).status == 401
+
+
+def test_only_the_page_that_holds_the_interview_is_heard(here, begun, beat):
+    beat(FIRST)
+    watching = here.enter(begun)
+    here.send("POST", f"{AT}/heartbeat", watching, page=SECOND, question=None, engaged=False)
+    heard = fetch(
+        here.db, "SELECT heard_at IS NOT NULL FROM portal_visit WHERE session_id = ? ORDER BY id", (begun.session,)
+    )
+    assert [bool(row[0]) for row in heard] == [True, False]
+
+
 def test_a_closed_page_gives_the_interview_back(here, begun, beat):
     beat(FIRST)
     assert here.send("POST", f"{AT}/release", begun.own, page=FIRST).status == 204
@@ -122,6 +201,7 @@ def test_finishing_ends_the_interview_once(here, begun, save):
     save("All said.")
     first, again = (here.send("POST", f"{AT}/finish", begun.own, page=FIRST) for _ in range(2))
     assert (first.status, first.data["state"]) == (again.status, again.data["state"]) == (200, "done")
+    execute(here.db, "UPDATE interview_session SET finished_at = finished_at - 30 WHERE id = ?", (begun.session,))
     late = save("And another thing", sequence=2, base=1)
     assert (late.status, late.data["error"], late.data["state"]) == (409, "not_running", "done")
     assert "Your interview is finished" in here.ask("GET", "/interview", begun.own).text
@@ -175,10 +255,10 @@ def test_only_the_candidates_own_page_can_change_anything(here, begun, path):
     body = {"page": FIRST} | ({"question": 1, "engaged": True} if path == "heartbeat" else {})
     for changes in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"X-Interview": "0"}):
         assert here.send("POST", f"{AT}/{path}", begun.own | changes, **body).status == 403
-    assert here.send("POST", f"{AT}/{path}", OWN, **body).status == 401
+    assert here.send("POST", f"{AT}/{path}", here.own(begun), **body).status == 401
     proof = {"X-Interview-Proof": session_keys.proof_token(begun.public, "1", here.ring)}
     cookie = here.ask("GET", begun.link, proof).cookie
-    assert here.send("POST", f"{AT}/{path}", OWN | cookie, **body).status == 403
+    assert here.send("POST", f"{AT}/{path}", here.own(begun) | cookie, **body).status == 403
     assert (here.session(begun, "page"), here.session(begun, "finished_at")) == (None, None)
 
 
@@ -245,4 +325,4 @@ def test_the_last_instant_for_saving_is_told(here):
 def test_the_portal_says_whether_it_is_ready(here):
     answer = here.ask("GET", "/readyz")
     assert (answer.status, answer.data["status"]) == (200, "ready")
-    assert answer.data["checks"] == {"record": "ok", "room": "ok", "key_ring": "ok"}
+    assert answer.data["checks"] == {"record": "ok", "room": "ok", "key_ring": "ok", "recordings": "ok"}

@@ -79,7 +79,7 @@ def test_a_broken_record_is_a_calm_page_and_one_line(app, link, tmp_path, caplog
 
 def test_a_body_without_a_length_is_bounded_too(app):
     sent = {"REQUEST_METHOD": "POST", "wsgi.input": io.BytesIO(b"[" * 300_000), "CONTENT_TYPE": "application/json",
-            "HTTP_X_INTERVIEW": "1", "HTTP_SEC_FETCH_SITE": "same-origin"}  # fmt: skip
+            "HTTP_X_INTERVIEW": "IV-1", "HTTP_SEC_FETCH_SITE": "same-origin"}  # fmt: skip
     assert app("/api/interview/start", **sent).status == 413
 
 
@@ -105,6 +105,6 @@ def test_what_only_resembles_our_cookie_opens_nothing(app, link, sent):
 
 @pytest.mark.parametrize("name", ["ORIGIN", "SEC_FETCH_SITE", "X_INTERVIEW", "X_INTERVIEW_PROOF"])
 def test_a_header_in_another_encoding_is_refused_calmly(app, link, name):
-    own = {"HTTP_X_INTERVIEW": "1", "HTTP_SEC_FETCH_SITE": "same-origin", "CONTENT_TYPE": "application/json"}
+    own = {"HTTP_X_INTERVIEW": "IV-1", "HTTP_SEC_FETCH_SITE": "same-origin", "CONTENT_TYPE": "application/json"}
     sent = own | {f"HTTP_{name}": "\xe9", "REQUEST_METHOD": "GET" if name == "X_INTERVIEW_PROOF" else "POST"}
     assert app(link if name == "X_INTERVIEW_PROOF" else "/api/interview/start", **sent).status == 403

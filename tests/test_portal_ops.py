@@ -67,6 +67,29 @@ def test_a_booked_interview_moves_and_stays_when_asked_again(here):
     assert fetch(here.db, "SELECT count(*) FROM notification WHERE interview_id = ?", (booked.id,)) in ([(1,)], [(2,)])
 
 
+def test_notes_stay_where_they_are_left_out_or_null(here):
+    booked = here.book(DAY)
+    first, second, third = (free_slot(here, booked, days * DAY) for days in (2, 3, 4))
+    book(here, first, interview_id=booked.id, booking_notes="Bring your papers.")
+    answers = [
+        book(here, second, interview_id=booked.id),
+        book(here, third, interview_id=booked.id, booking_notes=None),
+    ]
+    assert [(answer.data["action"], answer.data["booking_notes"]) for answer in answers] == [
+        ("move", "Bring your papers.")
+    ] * 2
+
+
+def test_new_notes_for_the_slot_that_is_held_already_are_not_taken_and_the_answer_shows_those_that_stand(here):
+    booked = here.book(DAY)
+    slot = free_slot(here, booked)
+    answers = [book(here, slot, interview_id=booked.id, booking_notes=text) for text in ("First.", "Second.")]
+    assert [(answer.data["action"], answer.data["booking_notes"]) for answer in answers] == [
+        ("move", "First."), ("unchanged", "First."),
+    ]  # fmt: skip
+    assert answers[0].data["mail"] == answers[1].data["mail"]
+
+
 @pytest.mark.parametrize(("body", "field"), [
     ({}, "interview_id"), ({"interview_id": "7"}, "interview_id"), ({"interview_id": True}, "interview_id"),
     ({"interview_id": 0}, "interview_id"), ({"interview_id": 2**63}, "interview_id"), ({"interview_id": 1.5}, "interview_id"),
@@ -199,15 +222,17 @@ def test_an_evaluation_is_created_read_replaced_listed_and_deleted(here, complet
     assert refused(here.ask("GET", one, OPS)) == (404, "not_found", "evaluation_id")
 
 
-def test_evaluations_are_listed_page_by_page(here):
+def test_evaluations_are_listed_page_by_page_until_one_is_not_full(here):
+    made = []
     for _ in range(3):
         booked = here.book(-MINUTE)
         execute(here.db, "UPDATE interview_session SET begun_at = 1, finished_at = 2 WHERE id = ?", (booked.session,))
-        rate(here, interview_id=booked.id, overall_score=5)
-    first = here.ask("GET", f"{LISTED}?limit=2", OPS).data
-    rest = here.ask("GET", f"{LISTED}?limit=500&after={first['next_after']}", OPS).data
-    assert (len(first["evaluations"]), rest["next_after"]) == (2, None)
-    assert rest["evaluations"][0]["id"] > first["evaluations"][1]["id"]
+        made.append(rate(here, interview_id=booked.id, overall_score=5).data["id"])
+    pages = []
+    for limit, after in ((2, made[0] - 1), (2, made[1]), (3, made[0] - 1), (3, made[2])):
+        page = here.ask("GET", f"{LISTED}?limit={limit}&after={after}", OPS).data
+        pages.append(([one["id"] for one in page["evaluations"]], page["next_after"]))
+    assert pages == [(made[:2], made[1]), (made[2:], None), (made, made[2]), ([], None)]
 
 
 def test_a_completed_interview_is_rated_once(here, completed):

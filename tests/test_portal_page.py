@@ -1,6 +1,7 @@
 """The portal's pages in a real Chromium: they count, turn and begin by themselves, by the server's clock."""
 
 import re
+import time
 from datetime import timedelta
 
 import page_office
@@ -172,3 +173,81 @@ def test_a_page_asks_nobody_but_the_portal_and_keeps_its_own_policy(here, book, 
     assert len(asked) >= 4
     assert all(address.startswith(here.base) for address in asked)
     assert said == []
+
+
+@pytest.mark.parametrize(("minutes", "words"), [(7, "7 minutes ahead"), (-90, "2 hours behind")])
+def test_a_device_clock_that_is_wrong_is_said_and_changes_nothing(book, page, minutes, words):
+    page.add_init_script(f"{{ const now = Date.now; Date.now = () => now() + {minutes} * 60000; }}")
+    page.goto(book(10 * MINUTE).link)
+    page.wait_for_selector("[data-skew]:not([hidden])")
+    assert page.locator("[data-skew]").inner_text().startswith(f"Your device's clock is {words}.")
+    assert re.fullmatch(r"09:5\d|10:00", page.locator("[data-clock]").inner_text())
+
+
+def test_a_device_clock_that_is_right_is_not_mentioned(book, page):
+    page.goto(book(10 * MINUTE).link, wait_until="networkidle")
+    assert page.locator("[data-skew]").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("zone", "shown"), [("America/New_York", True), ("Asia/Kolkata", False), ("Europe/Rome", False)]
+)
+def test_a_device_on_another_clock_is_shown_its_own_time_too(book, device, zone, shown):
+    booked = book(HOUR)
+    page = device(booked.link, timezone_id=zone)
+    page.wait_for_selector("[data-clock]:not(:empty)")
+    row = page.locator("[data-device]")
+    assert row.is_visible() is shown
+    local = times.in_zone(booked.start, zone)
+    assert f"{local.hour % 12 or 12}:{local:%M %p}" in (row.inner_text() if shown else f"{local:%-I:%M %p}")
+
+
+def test_the_waiting_room_says_how_good_the_connection_is(book, page):
+    page.goto(book(10 * MINUTE).link)
+    page.wait_for_selector("[data-connection]:has-text('Connection: good (')")
+    page.context.set_offline(True)
+    page.wait_for_selector("[data-connection]:has-text('Connection: none')")
+    page.route("**/api/interview/state", slowly)
+    page.context.set_offline(False)
+    page.wait_for_selector("[data-connection]:has-text('Connection: slow')")
+
+
+def slowly(route):
+    time.sleep(0.45)
+    route.continue_()
+
+
+def test_the_interviews_scripts_are_there_before_it_starts(book, page):
+    asked = []
+    page.on("request", lambda request: asked.append(request.url.rpartition("/")[2].partition(".")[0]))
+    page.goto(book(10 * MINUTE).link, wait_until="networkidle")
+    assert set(asked) & {"room", "view", "drafts"} == set()
+    page.goto(book(MINUTE - SECOND).link, wait_until="networkidle")
+    assert set(asked) >= {"room", "view", "drafts"}
+
+
+def test_a_hindi_browser_reads_hindi(book, device):
+    page = device(book(10 * MINUTE).link, locale="hi-IN")
+    page.wait_for_selector("[data-connection]:has-text('कनेक्शन: अच्छा')")
+    assert page.get_attribute("html", "lang") == "hi"
+    assert page.locator("h1").inner_text() == "आप सही जगह पर हैं"
+    assert page.locator("[data-spoken]").inner_text() == "आपका इंटरव्यू शुरू होने में समय: 10 मिनट"
+
+
+@pytest.mark.parametrize(("language", "most"), [("en", 40_000), ("hi", 50_000)])
+def test_the_whole_first_page_is_small(book, device, language, most):
+    sizes, page = [], device(locale=language)
+    page.on("response", lambda response: response.status == 200 and sizes.append(len(response.body())))
+    page.goto(book(10 * MINUTE).link, wait_until="networkidle")
+    assert len(sizes) >= 5
+    assert sum(sizes) < most
+
+
+def test_a_page_of_an_older_portal_is_loaded_anew_when_it_turns(book, page):
+    page.goto(book(3 * SECOND).link)
+    page.evaluate(
+        "window.kept = true; document.querySelector('script[src]').setAttribute('src', '/static/portal.old.js')"
+    )
+    reach(page, "running")
+    page.wait_for_selector("h1:has-text('Question 1 of 5')")
+    assert page.evaluate("() => window.kept") is None

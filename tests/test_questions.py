@@ -1,7 +1,9 @@
 """What a job asks, what an interview asks from its beginning on, and what a candidate's device must be able to do."""
 
+import peewee
 import pytest
 from booking_desk import MINUTE
+from test_booking_races import race
 
 from store import questions, sessions
 from store.database import fetch
@@ -55,6 +57,19 @@ def test_questions_for_a_job_that_does_not_exist_are_refused(db, booked, job_id)
     with pytest.raises(NotFound) as caught:
         questions.replace(db, job_id, OWN)
     assert caught.value.field == "job_id"
+
+
+def test_questions_that_the_database_refuses_leave_the_ones_before(db, job_id):
+    questions.replace(db, job_id, OWN)
+    with pytest.raises(peewee.IntegrityError):
+        questions.replace(db, job_id, [Question("Sing something."), Question("And dance.", "song")])
+    assert questions.of_job(db, job_id) == OWN
+
+
+def test_racing_replacements_leave_the_questions_of_one(desk, db, job_id):
+    asked = [tuple(Question(f"Question {number} of {racer}?") for number in range(20)) for racer in range(6)]
+    race(desk, [lambda mine=mine: questions.replace(db, job_id, mine) for mine in asked])
+    assert questions.of_job(db, job_id) in asked
 
 
 def test_an_interview_begins_with_its_jobs_questions(db, job_id, session_id, begin):

@@ -42,6 +42,23 @@ def wait_sent(page):
     page.wait_for_selector("[data-sent]:has-text('Your recording is saved')")
 
 
+KEPT = """(code) => new Promise((resolve) => {
+    const asked = indexedDB.open(`takes ${code}`);
+    asked.onsuccess = () => {
+        const pieces = asked.result.transaction("pieces").objectStore("pieces").getAll();
+        pieces.onsuccess = () => {
+            asked.result.close();
+            resolve(pieces.result.flatMap((piece) => [...new Uint8Array(piece)]));
+        };
+    };
+})"""
+
+
+def recorded(page, booked):
+    """The bytes that the browser has recorded."""
+    return bytes(page.evaluate(KEPT, f"IV-{booked.id}"))
+
+
 def file_of(here, booked, take):
     return (here.recordings / str(booked.session) / f"{take.number}-{take.take}.webm").read_bytes()
 
@@ -101,6 +118,7 @@ def test_a_recorded_answer_is_saved_to_its_last_byte_and_can_be_listened_to(here
     take = takes(here, booked)[0]
     assert (take.number, take.type, take.state) == (1, "audio/webm", "complete")
     assert len(file_of(here, booked, take)) == take.size > 1000
+    assert file_of(here, booked, take) == recorded(page, booked)
     page.wait_for_function("() => document.querySelector('audio').readyState > 0")
     assert (live(page), page.locator("[data-list] .answered").count()) == (0, 1)
 
@@ -124,14 +142,15 @@ def test_a_recording_interrupted_without_a_connection_goes_on_where_it_was(here,
     page.click("[data-record]")
     until_sent(here, booked, page)
     page.context.set_offline(True)
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(1000)
     page.click("[data-stop]")
     page.wait_for_selector("[data-sent]:has-text('Uploaded')")
     assert takes(here, booked)[0].state == "uploading"
     page.context.set_offline(False)
     wait_sent(page)
     take = takes(here, booked)[0]
-    assert (take.state, len(file_of(here, booked, take))) == ("complete", take.size)
+    assert take.state == "complete"
+    assert file_of(here, booked, take) == recorded(page, booked)
 
 
 def until_sent(here, booked, page):
@@ -141,6 +160,20 @@ def until_sent(here, booked, page):
         if takes(here, booked):
             return
     raise AssertionError("nothing was uploaded")
+
+
+def test_a_piece_whose_reply_was_lost_is_not_in_the_recording_twice(here, begun, page):
+    booked = begun(SEEN)
+    enter(page, booked)
+    page.route(RECORDINGS, lose_reply, times=1)
+    record(page, seconds=2.2)
+    wait_sent(page)
+    assert file_of(here, booked, takes(here, booked)[0]) == recorded(page, booked)
+
+
+def lose_reply(route):
+    route.fetch()
+    route.abort()
 
 
 def test_a_recording_that_was_not_sent_outlives_a_reload(here, begun, page):
@@ -223,3 +256,23 @@ def test_the_finish_waits_for_a_recording(here, begun, page):
     reach(page, "done")
     assert [take.state for take in takes(here, booked)] == ["complete"]
     assert page.evaluate("() => indexedDB.databases()") == []
+
+
+def test_the_rest_of_a_recording_arrives_after_the_end(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    page.click("[data-record]")
+    until_sent(here, booked, page)
+    page.route(RECORDINGS, lambda route: route.abort())
+    page.wait_for_timeout(1000)
+    page.click("[data-stop]")
+    page.wait_for_selector("[data-sent]:has-text('Uploaded')")
+    kept = recorded(page, booked)
+    execute(
+        here.db, "UPDATE interview_session SET finished_at = ? WHERE id = ?", (times.epoch(times.now()), booked.session)
+    )
+    page.unroute(RECORDINGS)
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    reach(page, "done")
+    until(lambda: takes(here, booked)[0].state == "complete")
+    assert file_of(here, booked, takes(here, booked)[0]) == kept

@@ -1,37 +1,34 @@
-"""Recorded answers: which bytes are taken in which order, how a lost answer or a crash is made good, and what is kept."""
+"""Recorded answers: how chunks become answers, how a lost reply or a crash is made good, and what is kept."""
 
 import json
-import resource
-from contextlib import contextmanager
+import os
+import shutil
 from dataclasses import replace
-from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from booking_desk import MINUTE, SECOND
+from recording_studio import (
+    OTHER_PAGE,
+    OTHER_TAKE,
+    TAKE,
+    WEBM,
+    begun,
+    files,
+    files_of_at_most,
+    refusal,
+    rows,
+    sender,
+)
 from test_booking_races import race
 
-from store import recordings
+from store import answers, readiness, recording_files, recordings
 from store.errors import AnswerRefused, NotFound, RecordingsUnusable
 from store.recordings import Take
-
-PAGE, TAKE = "page-aaaaaaaaaaaaaaaa", "take-aaaaaaaaaaaaaaaa"
-WEBM = b"\x1a\x45\xdf\xa3" + b"w" * 96
 
 
 @pytest.fixture
 def session_id(desk, booked):
-    """The session of a running interview: a text question, an audio and a video question, held by PAGE."""
-    desk.begin(booked.interview_id)
-    found = desk.rows("SELECT id FROM interview_session")[0][0]
-    for number, kind in enumerate(("text", "audio", "video"), 1):
-        desk.change(
-            "INSERT INTO session_question (session_id, number, text, kind) VALUES (?, ?, 'Who', ?)",
-            found,
-            number,
-            kind,
-        )
-    desk.change("UPDATE interview_session SET page = ?, held_at = ?", PAGE, desk.epoch)
-    return found
+    return begun(desk, booked.interview_id)
 
 
 @pytest.fixture
@@ -41,29 +38,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def send(desk, session_id, folder):
-    """Sends a chunk of a take of the video question, as its holder and in time, unless told otherwise."""
-
-    def send(chunk=WEBM, offset=0, *, number=3, take=TAKE, later=timedelta(0), **changes):
-        usual = {"page": PAGE, "media_type": "video/webm", "is_final": False, "folder": folder, "limit": 1_000_000}
-        return recordings.append(
-            desk.db, session_id, number, take, offset=offset, chunk=chunk, now=desk.now + later, **(usual | changes)
-        )
-
-    return send
-
-
-def refusal(send, *arguments, **changes):
-    with pytest.raises(AnswerRefused) as caught:
-        send(*arguments, **changes)
-    return caught.value.code
-
-
-def files(folder):
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def state(desk):
-    return desk.rows("SELECT take, size, state FROM recording ORDER BY id")
+    return sender(desk, session_id, folder)
 
 
 def test_chunks_in_their_order_become_the_recording(desk, send, session_id, folder):
@@ -83,25 +58,6 @@ def test_an_empty_last_chunk_completes_the_take(send):
     assert send(b"", 100, is_final=True) == send(b"", 100, is_final=True) == Take(TAKE, "video/webm", 100, "complete")
 
 
-def test_a_take_that_nobody_knows_has_no_status(desk, session_id):
-    assert [recordings.status(desk.db, session_id, take) for take in (TAKE, "", "a\x00b", "\ud800")] == [None] * 4
-
-
-@pytest.mark.parametrize("offset", [1, 99, 101, 106])
-def test_a_chunk_at_another_place_learns_how_much_is_saved(send, folder, offset):
-    send()
-    with pytest.raises(AnswerRefused) as caught:
-        send(b"second", offset)
-    assert (caught.value.code, caught.value.data) == ("wrong_offset", {"size": 100})
-    assert list(files(folder).values()) == [WEBM]
-
-
-def test_a_take_begins_at_its_first_byte(send, folder):
-    with pytest.raises(AnswerRefused) as caught:
-        send(WEBM, 5)
-    assert (caught.value.data, folder.exists()) == ({"size": 0}, False)
-
-
 @pytest.mark.parametrize("is_final", [False, True])
 def test_a_chunk_whose_answer_was_lost_is_answered_again(desk, send, folder, is_final):
     send()
@@ -114,12 +70,6 @@ def test_a_chunk_whose_answer_was_lost_is_answered_again(desk, send, folder, is_
 def test_the_last_chunk_sent_again_as_final_completes_the_take(send):
     send()
     assert send(WEBM, 0, is_final=True) == Take(TAKE, "video/webm", 100, "complete")
-
-
-def test_a_complete_take_is_closed(send, folder):
-    send(is_final=True)
-    assert refusal(send, b"more", 100) == "recording_closed"
-    assert list(files(folder).values()) == [WEBM]
 
 
 def test_bytes_that_a_crash_left_behind_are_written_over_and_cut_off(send, folder):
@@ -139,76 +89,12 @@ def test_a_crash_before_the_first_commit_leaves_nothing_in_the_way(desk, send, f
     assert list(files(folder).values()) == [WEBM]
 
 
-def test_a_file_that_lost_saved_bytes_stops_the_take(desk, send, folder):
-    send()
-    next(folder.rglob("*.webm")).write_bytes(b"short")
-    with pytest.raises(RecordingsUnusable, match="has 5 bytes, where 100 had been saved"):
-        send(b"second", 100)
-    assert state(desk) == [(TAKE, 100, "uploading")]
-
-
-@pytest.mark.parametrize(("media_type", "ending", "first"), [
-    ("video/webm", "webm", WEBM), ("Video/WebM;codecs=vp8,opus", "webm", WEBM), ("audio/webm; codecs=opus", "webm", WEBM),
-    ("audio/ogg", "ogg", b"OggS\x00\x02"), ("audio/mp4", "mp4", b"\x00\x00\x00\x18ftypM4A "),
-    ("video/mp4", "mp4", b"\x00\x00\x00\x18ftypisom"),
-])  # fmt: skip
-def test_each_type_that_browsers_record_is_taken(send, folder, media_type, ending, first):
-    taken = send(first, media_type=media_type)
-    assert taken.media_type == media_type.partition(";")[0].lower()
-    assert next(folder.rglob(f"3-{TAKE}.*")).name == f"3-{TAKE}.{ending}"
-    assert recordings.suffix(taken.media_type) == f".{ending}"
-
-
-@pytest.mark.parametrize(("number", "media_type", "first"), [
-    (3, "video/webm", b"<html>" * 5), (3, "video/webm", b""), (3, "video/webm", b"\x1a\x45\xdf"),
-    (3, "audio/ogg", WEBM), (3, "video/mp4", WEBM), (3, "video/quicktime", WEBM), (3, "", WEBM), (3, "text/html", WEBM),
-    (3, None, WEBM), (2, "video/webm", WEBM), (1, "audio/webm", WEBM),
-])  # fmt: skip
-def test_bytes_or_types_that_do_not_fit_make_no_file(desk, send, folder, number, media_type, first):
-    assert refusal(send, first, number=number, media_type=media_type) == "recording_type"
-    assert (desk.count("recording"), folder.exists()) == (0, False)
-
-
-def test_an_audio_question_takes_audio(send):
-    assert send(number=2, media_type="audio/webm").size == 100
-
-
-def test_a_take_stays_with_its_type_and_its_question(send):
-    send(media_type="audio/webm")
-    assert refusal(send, b"second", 100, media_type="video/webm") == "recording_type"
-    assert refusal(send, b"second", 100, number=2, media_type="audio/webm") == "recording_closed"
-
-
-def test_a_recording_ends_at_its_limit(desk, send):
-    assert send(limit=100).size == 100
-    assert refusal(send, b"x", 100, limit=100) == "recording_too_large"
-    assert refusal(send, take="other-" + TAKE, limit=99) == "recording_too_large"
-    assert state(desk) == [(TAKE, 100, "uploading")]
-
-
 @pytest.mark.parametrize(
     "take", ["../../../etc/passwd", "short", "x" * 44, TAKE + "\n", TAKE + "/", "\u0938" * 20, None]
 )
 def test_what_is_no_name_of_a_take_reaches_no_file(send, folder, take):
     assert refusal(send, take=take) == "take_invalid"
     assert not folder.exists()
-
-
-@pytest.mark.parametrize("number", [0, 4, 2**70, True])
-def test_an_unknown_question_is_refused(send, number):
-    assert refusal(send, number=number) == "question_unknown"
-
-
-def test_an_unknown_session_is_refused(desk, folder):
-    with pytest.raises(NotFound, match="session_id"):
-        recordings.append(desk.db, 99, 1, TAKE, page=PAGE, media_type="audio/webm", offset=0, chunk=WEBM, is_final=False,
-                          folder=folder, limit=1000, now=desk.now)  # fmt: skip
-
-
-def test_only_the_page_that_holds_the_interview_records(desk, send, folder):
-    assert refusal(send, page="page-bbbbbbbbbbbbbbbb") == "taken_over"
-    assert not folder.exists()
-    assert send().size == 100
 
 
 @pytest.mark.parametrize("statement", ["SET page = NULL, held_at = NULL", "SET held_at = held_at - 30"])
@@ -224,66 +110,27 @@ def test_a_recording_opens_its_question_and_no_other(desk, send):
     assert desk.rows("SELECT opened_at FROM session_question ORDER BY number") == [(None,), (None,), (desk.epoch,)]
 
 
-def test_a_take_over_while_bytes_are_written_is_not_passed_over(desk, send, monkeypatch):
-    written = recordings.recording_files.OpenRecording.write
-
-    def write(*arguments, **changes):
-        written(*arguments, **changes)
-        desk.change("UPDATE interview_session SET page = 'page-bbbbbbbbbbbbbbbb'")
-
-    send()
-    monkeypatch.setattr(recordings.recording_files.OpenRecording, "write", write)
-    assert refusal(send, b"second", 100) == "taken_over"
-    assert state(desk) == [(TAKE, 100, "uploading")]
-
-
-def test_recordings_are_taken_until_the_end_of_the_grace(desk, send, tomorrow):
-    over = tomorrow + timedelta(hours=1, seconds=30) - desk.now
-    assert send(later=over - SECOND).size == 100
-    with pytest.raises(AnswerRefused) as caught:
-        send(b"second", 100, later=over)
-    assert (caught.value.code, caught.value.data) == ("not_running", {"state": "done"})
-
-
-def test_nothing_is_recorded_before_the_interview_has_begun(desk, send):
-    desk.change("UPDATE interview_session SET begun_at = NULL")
-    assert refusal(send) == "not_running"
-
-
-def test_a_take_begins_within_its_questions_time(desk, send):
-    desk.change("UPDATE session_question SET opened_at = ?, time_limit_seconds = 60", desk.epoch)
-    assert refusal(send, later=75 * SECOND) == "question_closed"
-    assert send(later=74 * SECOND).size == 100
-
-
-def test_a_take_that_was_begun_in_time_is_sent_to_its_end(desk, send):
-    desk.change("UPDATE session_question SET opened_at = ?, time_limit_seconds = 60", desk.epoch)
-    send(later=74 * SECOND)
-    assert send(b"second", 100, later=75 * SECOND + 10 * MINUTE - SECOND).size == 106
-    assert refusal(send, b"third", 106, later=75 * SECOND + 10 * MINUTE) == "question_closed"
-
-
 def test_a_new_complete_take_replaces_the_older_one_and_its_file(desk, send, session_id, folder):
     send(is_final=True)
-    send(take="other-" + TAKE)
+    send(take=OTHER_TAKE)
     assert len(files(folder)) == 2
-    send(b"end", 100, take="other-" + TAKE, is_final=True)
-    assert state(desk) == [(TAKE, 100, "discarded"), ("other-" + TAKE, 103, "complete")]
-    assert list(files(folder)) == [f"{session_id}/3-other-{TAKE}.webm"]
-    assert [kept.take for kept in recordings.of_session(desk.db, session_id)] == ["other-" + TAKE]
+    send(b"end", 100, take=OTHER_TAKE, is_final=True)
+    assert rows(desk) == [(TAKE, 100, "discarded"), (OTHER_TAKE, 103, "complete")]
+    assert list(files(folder)) == [f"{session_id}/3-{OTHER_TAKE}.webm"]
+    assert [kept.take for kept in recordings.of_session(desk.db, session_id)] == [OTHER_TAKE]
 
 
 def test_a_complete_take_leaves_other_questions_and_unfinished_takes_alone(desk, send, folder):
     send(take="half-" + TAKE)
     send(number=2, take="audio-" + TAKE, media_type="audio/webm", is_final=True)
     send(is_final=True)
-    assert [kept for _, _, kept in state(desk)] == ["uploading", "complete", "complete"]
+    assert [kept for _, _, kept in rows(desk)] == ["uploading", "complete", "complete"]
     assert len(files(folder)) == 3
 
 
 def test_a_discarded_take_is_closed_but_its_lost_answer_is_given(send, folder):
     send(is_final=True)
-    send(take="other-" + TAKE, is_final=True)
+    send(take=OTHER_TAKE, is_final=True)
     assert send(is_final=True).state == "discarded"
     assert refusal(send, b"more", 100) == "recording_closed"
     assert len(files(folder)) == 1
@@ -292,17 +139,8 @@ def test_a_discarded_take_is_closed_but_its_lost_answer_is_given(send, folder):
 def test_files_that_a_killed_process_did_not_remove_go_with_the_next_take(desk, send, folder):
     send(is_final=True)
     desk.change("UPDATE recording SET state = 'discarded'")
-    send(take="other-" + TAKE, is_final=True)
+    send(take=OTHER_TAKE, is_final=True)
     assert [name for name in files(folder) if "other" not in name] == []
-
-
-def test_an_interview_keeps_twenty_takes(desk, send):
-    for number in range(20):
-        send(take=f"take-{number:020}")
-    assert refusal(send) == "recording_closed"
-    assert send(b"more", 100, take=f"take-{0:020}").size == 104
-    desk.change("UPDATE recording SET state = 'discarded' WHERE take = ?", f"take-{5:020}")
-    assert send().size == 100
 
 
 def test_a_link_in_the_files_place_is_not_followed(desk, send, folder, session_id, tmp_path):
@@ -315,22 +153,12 @@ def test_a_link_in_the_files_place_is_not_followed(desk, send, folder, session_i
     assert (victim.read_text(), desk.count("recording")) == ("precious", 0)
 
 
-@contextmanager
-def files_of_at_most(size):
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_file_that_cannot_grow_loses_nothing_and_goes_on_later(desk, send, folder):
     send()
     large = b"x" * 30_000_000
     with files_of_at_most(20_000_000), pytest.raises(RecordingsUnusable) as caught:
         send(large, 100, limit=40_000_000)
-    assert (caught.value.fix != "", state(desk)) == (True, [(TAKE, 100, "uploading")])
+    assert (caught.value.fix != "", rows(desk)) == (True, [(TAKE, 100, "uploading")])
     assert send(b"end", 100, is_final=True).size == 103
     assert list(files(folder).values()) == [WEBM + b"end"]
 
@@ -339,7 +167,7 @@ def test_the_same_chunk_sent_twice_at_once_is_saved_once(desk, send, folder):
     send()
     results = race(desk, [lambda: send(b"second", 100, is_final=True)] * 6)
     assert results == [Take(TAKE, "video/webm", 106, "complete")] * 6
-    assert (state(desk), desk.event_kinds().count("recorded")) == ([(TAKE, 106, "complete")], 1)
+    assert (rows(desk), desk.event_kinds().count("recorded")) == ([(TAKE, 106, "complete")], 1)
     assert list(files(folder).values()) == [WEBM + b"second"]
 
 
@@ -365,29 +193,190 @@ def test_a_complete_take_is_in_the_audit_without_its_name(desk, send):
     assert json.loads(found[0][2]) == {"recording": 1, "question": 3, "size": 100}
 
 
-def test_ops_find_and_read_a_recording(desk, send, folder, session_id, booked):
-    send(later=SECOND)
-    send(b"end", 100, is_final=True, later=MINUTE)
-    found = recordings.find(desk.db, 1)
-    assert (found.session_id, found.interview_id, found.number, found.size) == (session_id, booked.interview_id, 3, 103)
-    assert (found.started_at, found.changed_at) == (desk.now + SECOND, desk.now + MINUTE)
-    assert recordings.path_of(folder, found).read_bytes() == WEBM + b"end"
-    with recordings.opened(folder, found) as file:
-        assert file.read() == WEBM + b"end"
+def test_the_saved_bytes_are_never_written_again(desk, send, folder):
+    send()
+    send(b"second", 100)
+    assert send(b"SECOND", 100, is_final=True).state == "complete"
+    assert list(files(folder).values()) == [WEBM + b"second"]
 
 
-@pytest.mark.parametrize("wrong", [0, 99, 2**64, True, "1"])
-def test_an_unknown_recording_is_named(desk, wrong):
-    with pytest.raises(NotFound, match="recording_id"):
-        recordings.find(desk.db, wrong)
+def test_of_two_complete_takes_the_one_finished_last_stays(desk, send, folder, session_id):
+    send()
+    send(take=OTHER_TAKE, is_final=True)
+    send(b"end", 100, is_final=True)
+    assert rows(desk) == [(TAKE, 103, "complete"), (OTHER_TAKE, 100, "discarded")]
+    assert list(files(folder)) == [f"{session_id}/3-{TAKE}.webm"]
 
 
-def test_a_recording_whose_file_is_gone_is_said(desk, send, folder):
+def test_what_a_page_sends_late_does_not_undo_what_the_holder_recorded_since(desk, send, session_id, folder):
+    send()
+    answers.take_over(desk.db, session_id, page=OTHER_PAGE, now=desk.now)
+    send(take=OTHER_TAKE, page=OTHER_PAGE, is_final=True)
+    send(b"end", 100, is_final=True)
+    assert rows(desk) == [(TAKE, 103, "complete"), (OTHER_TAKE, 100, "complete")]
+    assert sorted(files(folder).values()) == [WEBM, WEBM + b"end"]
+
+
+def test_a_question_keeps_five_takes_and_the_oldest_unfinished_one_goes(desk, send, folder, session_id):
+    send(is_final=True)
+    for number in range(5):
+        send(take=f"take-{number:020}")
+    assert [state for _, _, state in rows(desk)] == ["complete", "discarded", *["uploading"] * 4]
+    assert sorted(files(folder)) == sorted(
+        f"{session_id}/{known.file_name}" for known in recordings.of_session(desk.db, session_id)
+    )
+    assert refusal(send, b"more", 100, take=f"take-{0:020}") == "recording_closed"
+
+
+def test_where_all_takes_are_complete_the_oldest_goes(desk, send):
+    for number in range(5):
+        send(take=f"take-{number:020}")
+    desk.change("UPDATE recording SET state = 'complete'")
+    send()
+    assert [state for _, _, state in rows(desk)] == ["discarded", *["complete"] * 4, "uploading"]
+
+
+def test_takes_of_one_question_leave_the_others_room(desk, send):
+    for number in range(6):
+        send(take=f"video-{number:020}")
+        send(take=f"audio-{number:020}", number=2, media_type="audio/webm")
+    kept = desk.rows("SELECT number, count(*) FROM recording WHERE state = 'uploading' GROUP BY number ORDER BY number")
+    assert kept == [(2, 5), (3, 5)]
+
+
+def refused_while_writing(monkeypatch, change):
+    """From now on the record changes between a chunk's bytes and its commit."""
+    written = recording_files.OpenRecording.write
+
+    def write(*arguments, **named):
+        written(*arguments, **named)
+        change()
+
+    monkeypatch.setattr(recording_files.OpenRecording, "write", write)
+
+
+def test_a_take_over_while_bytes_are_written_is_not_passed_over(desk, send, folder, monkeypatch):
+    taking = "UPDATE interview_session SET page = 'page-bbbbbbbbbbbbbbbb'"
+    refused_while_writing(monkeypatch, lambda: desk.change(taking))
+    assert refusal(send) == "taken_over"
+    assert (files(folder), rows(desk), [path.name for path in folder.iterdir()]) == ({}, [], [".locks"])
+
+
+def test_a_refused_rest_leaves_the_saved_bytes_alone(desk, send, folder, monkeypatch):
+    send()
+    refused_while_writing(monkeypatch, lambda: desk.change("UPDATE interview SET state = 'cancelled'"))
+    assert refusal(send, b"second", 100) == "not_running"
+    assert (rows(desk), list(files(folder).values())) == ([(TAKE, 100, "uploading")], [WEBM + b"second"])
+
+
+def test_one_name_sent_at_once_for_many_questions_leaves_one_file(desk, send, session_id, folder):
+    for number in range(4, 10):
+        sql = "INSERT INTO session_question (session_id, number, text, kind) VALUES (?, ?, 'Who', 'video')"
+        desk.change(sql, session_id, number)
+
+    def raced(number):
+        try:
+            return send(number=number).size
+        except AnswerRefused as refused:
+            return refused.code
+
+    results = race(desk, [lambda number=number: raced(number) for number in range(3, 10)])
+    assert (results.count(100), results.count("recording_closed")) == (1, 6)
+    assert list(files(folder).values()) == [WEBM]
+
+
+def test_a_first_chunk_that_does_not_fit_on_the_disk_leaves_no_file(desk, send, folder):
+    with files_of_at_most(20_000_000), pytest.raises(RecordingsUnusable):
+        send(WEBM.ljust(30_000_000), limit=40_000_000)
+    assert (files(folder), rows(desk)) == ({}, [])
+
+
+def test_no_take_is_begun_on_a_disk_that_is_almost_full_but_one_is_completed(desk, send, folder, monkeypatch):
+    send()
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=readiness.FREE_BYTES - 1))
+    with pytest.raises(RecordingsUnusable, match="is full"):
+        send(take=OTHER_TAKE)
+    assert len(files(folder)) == 1
+    assert send(b"end", 100, is_final=True).state == "complete"
+
+
+@pytest.mark.parametrize("is_final", [False, True])
+def test_what_a_file_has_lost_is_asked_for_again(desk, send, folder, is_final):
+    send(b"".join((WEBM, b"second")), is_final=is_final)
+    next(folder.rglob("*.webm")).write_bytes(WEBM[:50])
+    with pytest.raises(AnswerRefused) as caught:
+        send(b"second", 100)
+    assert (caught.value.code, caught.value.data) == ("wrong_offset", {"size": 50})
+    assert send(WEBM[50:] + b"second, third", 50).size == 113
+    assert send(b"end", 113, is_final=True).state == "complete"
+    assert list(files(folder).values()) == [WEBM + b"second, thirdend"]
+
+
+def test_a_take_whose_file_is_gone_is_sent_again_from_its_first_byte(desk, send, folder):
+    send()
+    next(folder.rglob("*.webm")).unlink()
+    with pytest.raises(AnswerRefused) as caught:
+        send(b"second", 100)
+    assert caught.value.data == {"size": 0}
+    assert send(WEBM + b"second", 0).size == 106
+
+
+def test_a_recording_whose_file_is_gone_or_shorter_is_said(desk, send, folder):
     send(is_final=True)
     found = recordings.find(desk.db, 1)
-    recordings.path_of(folder, found).unlink()
-    with pytest.raises(RecordingsUnusable, match="lacks a recording") as caught:
+    path = recordings.path_of(folder, found)
+    path.write_bytes(WEBM[:-1])
+    with pytest.raises(RecordingsUnusable, match="has 99 bytes, where 100 had been saved") as caught:
         recordings.opened(folder, found)
     assert caught.value.fix
+    path.unlink()
+    with pytest.raises(RecordingsUnusable, match="lacks a recording"):
+        recordings.opened(folder, found)
     with pytest.raises(NotFound, match="recording_id"):
         recordings.opened(folder, replace(found, state="discarded"))
+
+
+def left(desk, path, *, days=2, size=10):
+    """A file that lies there for so long."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size)
+    at = desk.epoch - days * 86_400
+    os.utime(path, (at, at))
+    return path
+
+
+def test_the_sweep_removes_what_crashes_left_and_nothing_else(desk, send, folder, session_id):
+    send(is_final=True)
+    send(take=OTHER_TAKE)
+    old = left(desk, folder / str(session_id) / f"3-unknown-{TAKE}.webm")
+    desk.change("UPDATE recording SET state = 'discarded' WHERE take = ?", OTHER_TAKE)
+    assert recordings.sweep(desk.db, folder, desk.now) == 2
+    assert (list(files(folder)), old.exists()) == ([f"{session_id}/3-{TAKE}.webm"], False)
+    assert recordings.sweep(desk.db, folder, desk.now) == 0
+
+
+def test_the_sweep_keeps_what_may_be_somebodys(desk, folder, session_id):
+    own = folder / str(session_id)
+    kept = [
+        left(desk, own / f"3-{TAKE}.webm", days=0.9),
+        left(desk, own / f"4-{TAKE}.webm", size=300_000),
+        left(desk, own / "notes.txt"),
+        left(desk, folder / "99" / f"3-{TAKE}.webm"),
+        left(desk, folder / f"3-{TAKE}.webm"),
+    ]
+    (own / f"5-{TAKE}.webm").symlink_to(kept[0])
+    (folder / "98").symlink_to(own)
+    assert recordings.sweep(desk.db, folder, desk.now) == 0
+    assert all(path.exists() for path in kept)
+
+
+def test_the_sweep_needs_no_folder(desk, session_id, folder):
+    assert (recordings.sweep(desk.db, folder, desk.now), folder.exists()) == (0, False)
+
+
+def test_the_sweep_leaves_what_its_page_goes_on_with(desk, send, folder, session_id):
+    left(desk, folder / str(session_id) / f"3-{TAKE}.webm")
+    send()
+    os.utime(folder / str(session_id) / f"3-{TAKE}.webm", (1, 1))
+    assert recordings.sweep(desk.db, folder, desk.now) == 0
+    assert list(files(folder).values()) == [WEBM]

@@ -16,6 +16,7 @@ from notebooks.opened_run import Run
 from notebooks.review_steps import Wanted
 from notebooks.stopping import JobFailed
 from store import evaluations, interviews, recordings, session_keys, times
+from store.database import execute_many
 from store.errors import AnswerRefused
 
 DEFAULTS = {"candidate_id": 0, "interview_id": 0, "days": 30, "overall_score": -1.0, "traits": "", "suggestions": ""}
@@ -243,6 +244,52 @@ def test_kept_texts_are_marked_with_the_reason(run, room):
     assert "<b>arrived after the end</b>: 2 words" in said
 
 
+def keep(room, *copies):
+    """Keeps texts as copies; each is a question's number and its text."""
+    sql = "INSERT INTO answer_copy (session_id, number, text, page, reason, kept_at) VALUES (?, ?, ?, ?, 'late', ?)"
+    rows = [(room.session_id, number, text, FIRST, room.now.timestamp()) for number, text in copies]
+    execute_many(room.desk.db, sql, rows)
+
+
+@pytest.fixture
+def kept(run, room):
+    """Six short copies of the first question, and a long one of the second."""
+    keep(room, *((1, f"draft {number}") for number in range(6)), (2, "'" * 20_000))
+    return run
+
+
+def test_the_newest_copies_of_a_question_are_shown_and_long_ones_are_cut(kept):
+    said = shown(kept)
+    assert [number for number in range(6) if f"draft {number}</pre>" in said] == [1, 2, 3, 4, 5]
+    assert said.count("Not shown: 1 older text. To read") == 1
+    assert said.count("&#x27;") == review_tables.COPY_SHOWN
+    assert "1 word, kept 11:31:00 IST; the first 1,000 of 20,000 characters" in said
+    for number in (1, 2):
+        call = f"review_tables.copies(said, {number}, run.settings)"
+        assert f"To read all that was kept, whole, run <code>{call}</code>" in said
+
+
+def test_every_copy_of_a_question_is_shown_whole_when_it_is_asked_for(kept):
+    first, second = (review_tables.copies(read(kept), number, kept.settings).data for number in (1, 2))
+    assert [number for number in range(6) if f"draft {number}</pre>" in first] == [0, 1, 2, 3, 4, 5]
+    assert (first.count("&#x27;"), second.count("&#x27;"), second.count("draft")) == (0, 20_000, 0)
+
+
+def test_what_a_candidate_may_send_makes_no_endless_transcript(desk, run, room):
+    rows = [(room.session_id, 4 + n, "Why?", "text") for n in range(46)]
+    execute_many(run.db, "INSERT INTO session_question (session_id, number, text, kind) VALUES (?, ?, ?, ?)", rows)
+    keep(room, *((1 + n % 49, "<" * 20_000) for n in range(49 * 50)))
+    assert len(shown(run)) < 49 * review_tables.COPIES_SHOWN * (4 * review_tables.COPY_SHOWN + 1_000)
+
+
+def test_a_link_at_the_place_where_a_copy_is_cut_stays_hidden(desk, run, room):
+    key = session_keys.session_key(*desk.rows("SELECT public, key_id, generation FROM interview_session")[0], desk.ring)
+    text = "x" * (review_tables.COPY_SHOWN - 30) + f" {key} asha@example.com " + "x" * 1_000
+    keep(room, (1, text))
+    assert key[:12] not in shown(run)
+    assert "asha@" not in shown(run)
+
+
 def test_a_recording_is_named_with_its_file_and_how_to_fetch_it(run, spoken):
     said = shown(run)
     assert str(folder_of(run) / "1" / f"3-{TAKE}.webm") in said
@@ -342,4 +389,4 @@ def test_words_are_counted_in_any_script(text, count):
 def test_the_list_and_the_transcript_agree_on_what_is_answered(run, spoken):
     [one] = interviews.completed(run.db, now=spoken.now + timedelta(days=1))
     replies = interviews.transcript(run.db, 1).replies
-    assert sum(map(review_steps.is_answered, replies)) == one.answered == 2
+    assert sum(reply.is_answered for reply in replies) == one.answered == 2

@@ -50,6 +50,17 @@ def test_whoever_has_begun_goes_on_until_the_interviews_own_end(now, state):
     assert state_at(now, begun_at=START + MINUTE) == state
 
 
+@pytest.mark.parametrize(("state", "has_begun", "is_finished", "past_end", "is_over"), [
+    ("scheduled", True, False, 30, True), ("scheduled", True, False, 29.9, False), ("scheduled", False, False, 900, False),
+    ("cancelled", True, False, 900, False), ("completed", False, False, -900, True), ("scheduled", True, True, -900, True),
+])  # fmt: skip
+def test_an_interview_is_over_when_it_is_finished_or_has_begun_and_its_grace_is_past(
+    state, has_begun, is_finished, past_end, is_over
+):
+    said = sessions.is_over(state, has_begun=has_begun, is_finished=is_finished, past_end=past_end)
+    assert said == is_over
+
+
 def test_a_short_interview_is_not_open_after_its_end():
     assert state_at(END, closes_after=60) == "late"
     assert state_at(END - SECOND, closes_after=60) == "open"

@@ -1,10 +1,13 @@
 """Booking an existing interview into a slot by id: the rules are those of booking, the answer tells how it stands."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from booking_desk import HOUR
 from test_booking_races import is_consistent, race
 
-from store import slot_booking
+from store import database, slot_booking
 from store.errors import BookingRefused, NotFound
 
 
@@ -65,6 +68,25 @@ def test_notes_stay_unless_new_ones_are_given(desk, request_of, slot, tomorrow):
     assert notes(desk, book_into(desk, slot, first.interview_id)) == "Bring a pen."
     assert notes(desk, book_into(desk, first.slot_id, first.interview_id, "  Ring twice.\r\n")) == "Ring twice."
     assert notes(desk, book_into(desk, slot, first.interview_id, "")) == ""
+
+
+@pytest.mark.parametrize("rebook", [
+    lambda desk, slot, interview_id, start: book_into(desk, slot, interview_id),
+    lambda desk, slot, interview_id, start: desk.move(interview_id, start),
+], ids=["book_into", "move"])  # fmt: skip
+def test_notes_that_change_while_a_booking_waits_for_its_turn_stay(desk, booked, slot, tomorrow, rebook):
+    def wait():
+        try:
+            return rebook(desk, slot, booked.interview_id, tomorrow + 2 * HOUR)
+        finally:
+            desk.db.close()
+
+    with ThreadPoolExecutor(1) as other:
+        with database.writing(desk.db):
+            waiting = other.submit(wait)
+            time.sleep(0.2)
+            desk.change("UPDATE interview_schedule SET booking_notes = 'Ring twice.'")
+        assert notes(desk, waiting.result()) == "Ring twice."
 
 
 def test_notes_of_a_cancelled_booking_stay_too(desk, request_of, slot):

@@ -67,6 +67,44 @@ def test_an_engaged_visit_is_never_pushed_out(db, session, now):
     assert fetch(db, "SELECT count(*) FROM portal_visit") == [(21,)]
 
 
+def test_engaged_visits_take_no_place_of_those_that_are_not(db, session, now):
+    oldest = visits.exchange(db, session, visits.CANDIDATE, now)
+    for _ in range(visits.LIVE_VISITS - 1):
+        visits.engage(db, visits.find(db, visits.exchange(db, session, visits.CANDIDATE, now)), now)
+        visits.exchange(db, session, visits.CANDIDATE, now)
+    assert visits.find(db, oldest) is not None
+
+
+def test_only_the_first_touch_is_written_down(db, session, now):
+    visit = visits.find(db, visits.exchange(db, session, visits.CANDIDATE, now))
+    for seconds in (0, 5):
+        visits.engage(db, visit, now + timedelta(seconds=seconds))
+    assert fetch(db, "SELECT engaged_at FROM portal_visit") == [(now.timestamp(),)]
+
+
+def crowded_out(db, session, cookie, at):
+    """Whether the visit is gone once twenty-one others have come."""
+    for _ in range(visits.LIVE_VISITS + 1):
+        visits.exchange(db, session, visits.CANDIDATE, at)
+    return visits.find(db, cookie) is None
+
+
+@pytest.mark.parametrize(("later", "is_gone"), [(0, False), (1, True)])
+def test_a_visit_that_is_heard_is_not_pushed_out_for_ten_minutes(db, session, now, later, is_gone):
+    cookie = visits.exchange(db, session, visits.CANDIDATE, now)
+    visits.hear(db, visits.find(db, cookie), now)
+    assert visits.find(db, cookie).heard_at == now
+    assert crowded_out(db, session, cookie, now + visits.HEARD_FOR + timedelta(seconds=later)) == is_gone
+
+
+def test_that_a_visit_is_heard_is_written_at_most_once_a_minute(db, session, now):
+    cookie, heard = visits.exchange(db, session, visits.CANDIDATE, now), []
+    for seconds in (0, 10, 59, 60, 70):
+        visits.hear(db, visits.find(db, cookie), now + timedelta(seconds=seconds))
+        heard.append((visits.find(db, cookie).heard_at - now).total_seconds())
+    assert heard == [0, 0, 0, 60, 60]
+
+
 @pytest.mark.parametrize(("first", "crowd"), [(visits.CANDIDATE, visits.PROOF), (visits.PROOF, visits.CANDIDATE)])
 def test_candidates_and_proofs_never_push_each_other_out(db, session, now, first, crowd):
     cookie = visits.exchange(db, session, first, now)

@@ -1,6 +1,6 @@
 <div class="recorder" data-recorder hidden>
 % if needs == 'video':
-<video class="picture" aria-label="{{t('check.preview')}}" muted playsinline data-preview hidden></video>
+<video class="picture" aria-hidden="true" muted playsinline data-preview hidden></video>
 <video class="picture" aria-label="{{t('record.yours')}}" controls playsinline data-played-video hidden></video>
 % end
 <audio aria-label="{{t('record.yours')}}" controls data-played-audio hidden></audio>

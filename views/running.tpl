@@ -4,7 +4,7 @@
 <div data-step="loading">
 <p>{{!t.html('running.times', begun=t.time(view.begun_at, view.timezone), end=t.time(access.deadline, view.timezone))}}</p>
 <p>{{t('running.return')}}</p>
-<p class="script">{{t('running.loading')}}</p>
+<p data-loading hidden>{{t('running.loading')}}</p>
 <noscript><p class="hint">{{t('no_script.running')}}</p></noscript>
 </div>
 <div data-step="elsewhere" hidden>

@@ -27,7 +27,8 @@ CREATE TABLE answer_copy (
 CREATE INDEX answer_copy_question ON answer_copy (session_id, number);
 
 CREATE TABLE recording (
-  id {id}, session_id {ref} NOT NULL, number INTEGER NOT NULL, take TEXT NOT NULL, media_type TEXT NOT NULL,
+  id {id}, session_id {ref} NOT NULL, number INTEGER NOT NULL, take TEXT NOT NULL, page TEXT NOT NULL,
+  media_type TEXT NOT NULL,
   size {big} NOT NULL CHECK (size >= 0), state TEXT NOT NULL CHECK (state IN ('uploading', 'complete', 'discarded')),
   started_at {double} NOT NULL, changed_at {double} NOT NULL, UNIQUE (session_id, take),
   FOREIGN KEY (session_id, number) REFERENCES session_question (session_id, number));
@@ -43,9 +44,12 @@ ALTER TABLE interview_session ADD COLUMN page TEXT;
 ALTER TABLE interview_session ADD COLUMN held_at {double};
 
 ALTER TABLE interview_session ADD COLUMN at_question INTEGER;
+
+ALTER TABLE portal_visit ADD COLUMN heard_at {double};
 """
 
-SQLITE_TYPES = {"id": "INTEGER PRIMARY KEY", "ref": "INTEGER", "big": "INTEGER", "double": "DOUBLE"}
+# AUTOINCREMENT: an id that was deleted must not come to mean another row, as it never does on PostgreSQL.
+SQLITE_TYPES = {"id": "INTEGER PRIMARY KEY AUTOINCREMENT", "ref": "INTEGER", "big": "INTEGER", "double": "DOUBLE"}
 POSTGRESQL_TYPES = {"id": "BIGSERIAL PRIMARY KEY", "ref": "BIGINT", "big": "BIGINT", "double": "DOUBLE PRECISION"}
 
 

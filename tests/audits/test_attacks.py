@@ -50,7 +50,7 @@ def test_no_attack_on_the_portal_finds_anything_of_medium_gravity(portal, tmp_pa
     cookie = portal.enter(booked)["Cookie"]
     sessions.begin(portal.db, booked.session, times.now())
     starts = [part for path in STARTS for part in ("--start", address(portal, path))]
-    mine = ("--cookie-value", cookie, "--drop-set-cookie", "--header", "X-Interview: 1")
+    mine = ("--cookie-value", cookie, "--drop-set-cookie", "--header", f"X-Interview: IV-{booked.id}")
     found, tried = attacked(address(portal), tmp_path, MODULES, *starts, *mine)
     assert [one for one in found if one[0] >= MEDIUM] == []
     assert tried >= len(STARTS)
