@@ -185,7 +185,8 @@ export class Drafts {
     if (data?.error === "taken_over") return this.told.taken();
     if (data?.error === "question_closed") {
       draft.text = draft.saved;
-      this.settled(draft);
+      if (data.kept) this.settled(draft);
+      else Object.assign(draft, { due: Infinity, since: 0, failures: 0 });
       return this.told.closed(draft);
     }
     this.portal.wake();

@@ -1,6 +1,6 @@
 // The running interview: who holds it, which question is shown, and how it ends. Drawing is the view's.
 
-const WARNINGS = [60_000, 300_000], FINISH_BEFORE_END = 3000, FINISH_AGAIN = 1000;
+const WARNINGS = [60_000, 300_000], FINISH_BEFORE_END = 3000, FINISH_AGAIN = 1000, PRESS = 300;
 
 export async function enter(portal) {
   const { main, t, now, say, part } = portal;
@@ -243,7 +243,8 @@ export async function enter(portal) {
   listen(main, "input", ({ target }) => {
     if (questions && target.matches("[data-answer]")) drafts.type(current, target.value);
   });
-  listen(main, "focusout", ({ target }) => target.matches("[data-answer]") && questions && drafts.flush());
+  // Not at once: what it says of the answer must not move a button from under the finger that is about to press it.
+  listen(main, "focusout", ({ target }) => target.matches("[data-answer]") && setTimeout(() => questions && drafts.flush(), PRESS));
   listen(main.querySelector("[data-confirm]"), "close", () => { isFinishing = mode === "ending"; });
   listen(window, "online", () => { drafts.flush(); recorder?.retry(); finishAt = Math.min(finishAt, performance.now()); });
   listen(window, "offline", () => drawSafety());

@@ -124,8 +124,7 @@ def _decide_for_holder(db: Database, locked: Locked, current: Current, draft: Dr
     if current.has(draft):
         return current.saved
     if current.is_unopened:
-        what, fix = "The question is not opened yet.", "open it first: its time runs from then on."
-        return AnswerRefused("question_not_opened", what, fix)
+        return holds.question_not_opened()
     if current.is_closed(draft.at):
         is_kept = _keep_refused(db, locked, current, draft, answer_copies.LATE)
         what = "The time for this question is over."

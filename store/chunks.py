@@ -89,13 +89,15 @@ def _may_be_completed(locked: Locked, now: datetime) -> bool:
 
 
 def _question(db: Database, chunk: Chunk) -> tuple[str, datetime | None]:
-    """The question's kind, and when its own time is over."""
-    sql = "SELECT kind, opened_at + time_limit_seconds FROM session_question WHERE session_id = ? AND number = ?"
+    """The question's kind, and when its own time is over. Its time must have begun, if it has one."""
+    sql = "SELECT kind, time_limit_seconds, opened_at FROM session_question WHERE session_id = ? AND number = ?"
     rows = fetch(db, sql, (chunk.session_id, chunk.number)) if is_id(chunk.number) else []
     if not rows:
         raise holds.question_unknown()
-    kind, closes_at = rows[0]
-    return kind, None if closes_at is None else times.from_epoch(closes_at)
+    kind, limit, opened_at = rows[0]
+    if limit is not None and opened_at is None:
+        raise holds.question_not_opened()
+    return kind, None if limit is None else times.from_epoch(opened_at + limit)
 
 
 def _check_in_time(chunk: Chunk, closed_at: datetime) -> None:

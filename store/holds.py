@@ -176,6 +176,11 @@ def question_unknown() -> AnswerRefused:
     return AnswerRefused("question_unknown", "The interview has no such question.", "load the page again.")
 
 
+def question_not_opened() -> AnswerRefused:
+    fix = "open it first: its time runs from then on."
+    return AnswerRefused("question_not_opened", "The question is not opened yet.", fix)
+
+
 def _check_question(db: Database, session_id: int, number: int) -> None:
     sql = "SELECT 1 FROM session_question WHERE session_id = ? AND number = ?"
     if not is_id(number) or not fetch(db, sql, (session_id, number)):

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from store import places
 from store.errors import RecordingsUnusable
+from store.ids import is_id
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # Without O_NONBLOCK a pipe in the file's place would hold the request for ever.
@@ -76,7 +77,7 @@ class OpenRecording:
     shown: str
 
     def write(self, data: bytes, offset: int, *, is_final: bool) -> None:
-        """Returns when the bytes are on the disk; what lies behind the last ones is cut off.
+        """Returns when the bytes are on the disk; what lies behind the final ones is cut off.
 
         Raises RecordingsUnusable if the file is shorter than `offset`: bytes said to be saved are gone.
         """
@@ -202,8 +203,12 @@ def found(folder: Path) -> list[Found]:
     """Every file in the folders of sessions, in no order; none if there is no folder. Raises RecordingsUnusable."""
     with _explained(places.shown(folder)):
         names = os.listdir(folder) if folder.is_dir() else []
-        sessions = [name for name in names if name.isascii() and name.isdigit()]
+        sessions = [name for name in names if name.isascii() and name.isdigit() and _is_session(name)]
         return [file for name in sessions for file in _found_in(folder, name)]
+
+
+def _is_session(name: str) -> bool:
+    return is_id(int(name)) and str(int(name)) == name
 
 
 def _found_in(folder: Path, session: str) -> list[Found]:

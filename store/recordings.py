@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
-from store import chunks, events, holds, readiness, recording_files, takes, times
+from store import bulk, chunks, events, holds, readiness, recording_files, takes, times
 from store.chunks import LIMIT_GRACE, TAKES_BEGUN, UPLOAD_ALLOWANCE, Admitted, Chunk
-from store.database import Database, changing, execute, fetch
+from store.database import Database, among, changing, execute, fetch
 from store.errors import AnswerRefused, NotFound, RecordingsUnusable
 from store.takes import COMPLETE, DISCARDED, ENDINGS, UPLOADING, Recorded, Take, find, of_session, status, suffix
 
@@ -180,27 +180,27 @@ def sweep(db: Database, folder: Path, now: datetime) -> int:
     Gives how many. A session that the record does not have keeps all: the folder may be another record's. Raises
     RecordingsUnusable and DatabaseUnusable.
     """
-    states = _states(db)
-    left = [file for file in recording_files.found(folder) if _is_left(file, states, now)]
+    found = recording_files.found(folder)
+    states = _states(db, {file.session_id for file in found})
+    left = [file for file in found if _is_left(file, states, now)]
     removed = 0
     for file in left:
         with recording_files.locked(folder, file.session_id):
             # Its page may have gone on with it meanwhile.
-            if _is_left(file, _states(db, file.session_id), now):
+            if _is_left(file, _states(db, {file.session_id}), now):
                 recording_files.remove(folder, file.session_id, file.name)
                 removed += 1
     return removed
 
 
-def _states(db: Database, session_id: int | None = None) -> dict[int, dict[str, str]]:
-    """The states of all takes by session and file name, or those of one session's."""
+def _states(db: Database, session_ids: set[int]) -> dict[int, dict[str, str]]:
+    """The states of the takes of those sessions that the record has, by session and file name."""
     sql = (
         "SELECT s.id, r.number, r.take, r.media_type, r.state FROM interview_session s"
-        " LEFT JOIN recording r ON r.session_id = s.id"
+        f" LEFT JOIN recording r ON r.session_id = s.id WHERE {among(db, 's.id')}"
     )
-    condition, parameters = ("", ()) if session_id is None else (" WHERE s.id = ?", (session_id,))
     states: dict[int, dict[str, str]] = {}
-    for session, number, take, media_type, state in fetch(db, sql + condition, parameters):
+    for session, number, take, media_type, state in fetch(db, sql, (bulk.values(db, session_ids),)):
         of_one = states.setdefault(session, {})
         if take is not None:
             of_one[takes.file_name(number, take, media_type)] = state

@@ -194,3 +194,10 @@ def test_one_recording_fits_into_the_shortest_session(desk, send, tomorrow):
     desk.change("UPDATE interview SET started_at = ended_at - 1")
     large = 2 * chunks.BYTES_A_SECOND
     assert send(WEBM.ljust(large, b"w"), limit=large).size == large
+
+
+def test_a_question_with_a_time_limit_is_recorded_only_once_it_is_opened(desk, session_id, send, folder):
+    desk.change("UPDATE session_question SET time_limit_seconds = 60")
+    assert (refusal(send), folder.exists()) == ("question_not_opened", False)
+    answers.heartbeat(desk.db, session_id, page=PAGE, question=3, engaged=True, now=desk.now)
+    assert send().size == 100

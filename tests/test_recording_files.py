@@ -173,6 +173,9 @@ def test_files_of_sessions_are_found_and_nothing_else(folder):
     (folder / "7" / "link").symlink_to(NAME)
     (folder / "8").symlink_to("7")
     (folder / "9").write_text("")
+    for name in ("07", "9" * 30, "x7", "\u0667"):
+        (folder / name).mkdir()
+        (folder / name / NAME).write_text("")
     assert recording_files.found(folder) == [recording_files.Found(7, NAME, 3, 1000)]
 
 

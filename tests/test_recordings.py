@@ -1,7 +1,6 @@
 """Recorded answers: how chunks become answers, how a lost reply or a crash is made good, and what is kept."""
 
 import json
-import os
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
@@ -334,49 +333,3 @@ def test_a_recording_whose_file_is_gone_or_shorter_is_said(desk, send, folder):
         recordings.opened(folder, found)
     with pytest.raises(NotFound, match="recording_id"):
         recordings.opened(folder, replace(found, state="discarded"))
-
-
-def left(desk, path, *, days=2, size=10):
-    """A file that lies there for so long."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(b"x" * size)
-    at = desk.epoch - days * 86_400
-    os.utime(path, (at, at))
-    return path
-
-
-def test_the_sweep_removes_what_crashes_left_and_nothing_else(desk, send, folder, session_id):
-    send(is_final=True)
-    send(take=OTHER_TAKE)
-    old = left(desk, folder / str(session_id) / f"3-unknown-{TAKE}.webm")
-    desk.change("UPDATE recording SET state = 'discarded' WHERE take = ?", OTHER_TAKE)
-    assert recordings.sweep(desk.db, folder, desk.now) == 2
-    assert (list(files(folder)), old.exists()) == ([f"{session_id}/3-{TAKE}.webm"], False)
-    assert recordings.sweep(desk.db, folder, desk.now) == 0
-
-
-def test_the_sweep_keeps_what_may_be_somebodys(desk, folder, session_id):
-    own = folder / str(session_id)
-    kept = [
-        left(desk, own / f"3-{TAKE}.webm", days=0.9),
-        left(desk, own / f"4-{TAKE}.webm", size=300_000),
-        left(desk, own / "notes.txt"),
-        left(desk, folder / "99" / f"3-{TAKE}.webm"),
-        left(desk, folder / f"3-{TAKE}.webm"),
-    ]
-    (own / f"5-{TAKE}.webm").symlink_to(kept[0])
-    (folder / "98").symlink_to(own)
-    assert recordings.sweep(desk.db, folder, desk.now) == 0
-    assert all(path.exists() for path in kept)
-
-
-def test_the_sweep_needs_no_folder(desk, session_id, folder):
-    assert (recordings.sweep(desk.db, folder, desk.now), folder.exists()) == (0, False)
-
-
-def test_the_sweep_leaves_what_its_page_goes_on_with(desk, send, folder, session_id):
-    left(desk, folder / str(session_id) / f"3-{TAKE}.webm")
-    send()
-    os.utime(folder / str(session_id) / f"3-{TAKE}.webm", (1, 1))
-    assert recordings.sweep(desk.db, folder, desk.now) == 0
-    assert list(files(folder).values()) == [WEBM]
