@@ -40,6 +40,21 @@ def sender(desk: Desk, session_id: int, folder: Path):
     return send
 
 
+@pytest.fixture
+def session_id(desk, booked):
+    return begun(desk, booked.interview_id)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "recordings"
+
+
+@pytest.fixture
+def send(desk, session_id, folder):
+    return sender(desk, session_id, folder)
+
+
 def refusal(send, *arguments, **changes) -> str:
     with pytest.raises(AnswerRefused) as caught:
         send(*arguments, **changes)

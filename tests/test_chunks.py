@@ -3,26 +3,14 @@
 from datetime import timedelta
 
 import pytest
+import recording_studio
 from booking_desk import MINUTE, SECOND
-from recording_studio import OTHER_PAGE, OTHER_TAKE, PAGE, TAKE, WEBM, begun, files, refusal, rows, sender
+from recording_studio import OTHER_PAGE, OTHER_TAKE, PAGE, TAKE, WEBM, files, refusal, rows
 
 from store import answers, chunks, recordings
 from store.errors import AnswerRefused, NotFound
 
-
-@pytest.fixture
-def session_id(desk, booked):
-    return begun(desk, booked.interview_id)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
-def send(desk, session_id, folder):
-    return sender(desk, session_id, folder)
+session_id, folder, send = recording_studio.session_id, recording_studio.folder, recording_studio.send
 
 
 @pytest.mark.parametrize("offset", [1, 99, 101, 106])

@@ -4,26 +4,13 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
+import recording_studio
 from portal_office import running
-from recording_studio import OTHER_TAKE, PAGE, TAKE, WEBM, begun, files, sender
+from recording_studio import OTHER_TAKE, PAGE, TAKE, WEBM, files
 
 from store import recording_files, recordings
 
-
-@pytest.fixture
-def session_id(desk, booked):
-    return begun(desk, booked.interview_id)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
-def send(desk, session_id, folder):
-    return sender(desk, session_id, folder)
+session_id, folder, send = recording_studio.session_id, recording_studio.folder, recording_studio.send
 
 
 def left(desk, path, *, days=2, size=10):

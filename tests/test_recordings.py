@@ -6,38 +6,15 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-from recording_studio import (
-    OTHER_PAGE,
-    OTHER_TAKE,
-    TAKE,
-    WEBM,
-    begun,
-    files,
-    files_of_at_most,
-    refusal,
-    rows,
-    sender,
-)
+import recording_studio
+from recording_studio import OTHER_PAGE, OTHER_TAKE, TAKE, WEBM, files, files_of_at_most, refusal, rows
 from test_booking_races import race
 
 from store import answers, readiness, recording_files, recordings
 from store.errors import AnswerRefused, NotFound, RecordingsUnusable
 from store.recordings import Take
 
-
-@pytest.fixture
-def session_id(desk, booked):
-    return begun(desk, booked.interview_id)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
-def send(desk, session_id, folder):
-    return sender(desk, session_id, folder)
+session_id, folder, send = recording_studio.session_id, recording_studio.folder, recording_studio.send
 
 
 def test_chunks_in_their_order_become_the_recording(desk, send, session_id, folder):

@@ -1,27 +1,15 @@
 """Takes as the record knows them: found by id and by name, with types and names of files that cannot surprise."""
 
 import pytest
+import recording_studio
 from booking_desk import MINUTE, SECOND
-from recording_studio import OTHER_TAKE, PAGE, TAKE, WEBM, begun, sender
+from recording_studio import OTHER_TAKE, PAGE, TAKE, WEBM
 
 from store import recordings, takes
 from store.errors import NotFound
 from store.takes import Take
 
-
-@pytest.fixture
-def session_id(desk, booked):
-    return begun(desk, booked.interview_id)
-
-
-@pytest.fixture
-def folder(tmp_path):
-    return tmp_path / "recordings"
-
-
-@pytest.fixture
-def send(desk, session_id, folder):
-    return sender(desk, session_id, folder)
+session_id, folder, send = recording_studio.session_id, recording_studio.folder, recording_studio.send
 
 
 def test_a_take_that_nobody_knows_has_no_status(desk, session_id):
