@@ -260,7 +260,8 @@
     wake: lookNow, turn: show,
     code: () => main.querySelector("[data-reference]").textContent,
     moment,
-    isTouched: () => touched || Boolean(navigator.userActivation?.hasBeenActive),
+    // By events, not navigator.userActivation: programs that drive a browser give themselves that without a touch.
+    isTouched: () => touched,
   };
 
   document.addEventListener("visibilitychange", wake);
