@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import pytest
 from booking_desk import Desk
 
 from store import answers, questions, sessions
@@ -78,3 +79,12 @@ def room_of(desk: Desk, interview_id: int) -> Room:
     questions.replace(desk.db, job_id, ASKED)
     start, end = (datetime.fromtimestamp(at, desk.now.tzinfo) for at in (starts_at, ends_at))
     return Room(desk, session_id, start, end, start)
+
+
+@pytest.fixture
+def room(desk, booked):
+    """An interview that has just begun, held by its first page."""
+    room = room_of(desk, booked.interview_id)
+    room.begin()
+    room.beat(FIRST)
+    return room

@@ -5,21 +5,14 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-from interview_room import FIRST, SECOND, room_of
+import interview_room
+from interview_room import FIRST, SECOND
 from test_booking_races import race
 
 from store import database
 from store.errors import AnswerRefused
 
-
-@pytest.fixture
-def room(desk, booked):
-    """An interview that has just begun, held by its first page."""
-    room = room_of(desk, booked.interview_id)
-    room.begin()
-    room.beat(FIRST)
-    return room
+room = interview_room.room
 
 
 def writer(room, page, told):

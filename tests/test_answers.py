@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import interview_room
 import pytest
 from interview_room import ASKED, FIRST, SECOND, room_of
 
@@ -19,14 +20,7 @@ RECORDED = (
     " VALUES (?, 3, ?, 'a page', 'audio/webm', 7, ?, 1, 1)"
 )
 
-
-@pytest.fixture
-def room(desk, booked):
-    """An interview that has just begun, held by its first page."""
-    room = room_of(desk, booked.interview_id)
-    room.begin()
-    room.beat(FIRST)
-    return room
+room = interview_room.room
 
 
 def refusal(call, *arguments, **named):
