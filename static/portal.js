@@ -220,7 +220,8 @@
       await step();
       failures = 0;
       nextLook = wanted ? 0 : performance.now() + (turned() ? 1000 : pause());
-      warn("");
+      // A reply may come in just after the connection was lost.
+      warn(navigator.onLine ? "" : t("offline"));
     } catch {
       nextLook = performance.now() + Math.min(8000, 1000 * 2 ** failures++);
       if (failures > 1 || !navigator.onLine) warn(t("offline"));

@@ -126,7 +126,7 @@ export class Recorder {
     const recording = new MediaRecorder(stream, { mimeType: type, ...SPEED });
     const take = made({ take: newTake(), number: asked.number, type: type.split(";")[0], page: this.page.id, at: this.portal.now(), isEnded: false }, []);
     const silence = media.showLevel(stream, this.$hearing.querySelector("meter"));
-    const until = asked.closes_at ? Date.parse(asked.closes_at) : Infinity;
+    const until = Math.min(asked.closes_at ? Date.parse(asked.closes_at) : Infinity, this.portal.moment("deadline"));
     const limit = Math.min(LONGEST, until - this.portal.now());
     this.active = { number: asked.number, take, recording, limit, begun: performance.now() };
     let order = this.shelf.put(take), place = 0;

@@ -138,10 +138,12 @@ export async function enter(portal) {
   }
 
   async function finish() {
+    // Met after the candidate was sure: the interview must not end with the other text.
+    if (drafts.conflict && mode !== "ending") return sure();
     const isPending = drafts.isPending || recorder?.isPending;
     view.showUnsaved(isPending ? drafts.isFailing || !navigator.onLine ? t("unsaved_offline") : t("unsaved") : "");
     const mayWait = mode !== "ending" || now() < endsAt - FINISH_BEFORE_END;
-    if ((isPending && mayWait) || performance.now() < finishAt) return;
+    if ((isPending && mayWait) || performance.now() < finishAt) return undefined;
     finishAt = Infinity;
     try {
       const { answer, data } = await portal.send("POST", "finish", { page: page.id });
@@ -151,6 +153,7 @@ export async function enter(portal) {
       isFinishing = isFinishing && !answer.ok;
     } catch { /* It is tried again. */ }
     finishAt = performance.now() + FINISH_AGAIN;
+    return undefined;
   }
 
   function tick() {
@@ -203,6 +206,7 @@ export async function enter(portal) {
   function sure() {
     const torn = drafts.conflict;
     if (torn) {
+      isFinishing = false;
       view.closeDialog();
       go(torn.number);
       view.remark(t("unsaved_conflict"));
