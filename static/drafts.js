@@ -1,7 +1,6 @@
 // What is written, on its way to the server: kept in this browser with every key, saved soon after, never mixed.
 
 const SOON = 1500, AT_MOST = 10_000, LONGEST = 20_000, KEEPALIVE_BYTES = 60_000, RETRY_AT_MOST = 8000;
-const PLACE = "answer";
 
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -32,7 +31,7 @@ export class Page {
 // The browser's own store; a private window may refuse it.
 class Kept {
   constructor(code) {
-    this.prefix = `${PLACE} ${code} `;
+    this.prefix = `answer ${code} `;
     this.works = true;
   }
 
@@ -105,7 +104,7 @@ export class Drafts {
   }
 
   keep(draft) {
-    this.kept.put(draft.number, { page: this.page.id, base: draft.base, text: draft.text, at: this.portal.now() });
+    this.kept.put(draft.number, { base: draft.base, text: draft.text });
   }
 
   settled(draft) {
