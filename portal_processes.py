@@ -59,12 +59,13 @@ class Crew:
         code, is_ready = 0, False
         while not self.is_stopping:
             self._wait(until)
+            # Looked at before the dead are counted: a child that dies at once after it was ready was ready.
+            if not is_ready and all(child.is_ready for child in self.children.values()):
+                is_ready = True
+                on_ready()
             codes = self._reap()
             if not is_ready and codes:
                 code, self.is_stopping = codes[0], True
-            elif not is_ready and all(child.is_ready for child in self.children.values()):
-                is_ready = True
-                on_ready()
             self._replace()
         self._end()
         return code

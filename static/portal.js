@@ -255,6 +255,13 @@
     if (shown()) lookNow();
   }
 
+  // Said to the server at once: from then on no other page takes the interview unasked.
+  function touch(event) {
+    if (touched || !event.isTrusted) return;
+    touched = true;
+    if (room) lookNow();
+  }
+
   const portal = {
     get main() { return main; },
     now, t, span, digits, timeOf, write, ask, send, say, part, shown, language,
@@ -270,7 +277,7 @@
   addEventListener("online", wake);
   addEventListener("offline", () => { if (PAUSES[state()]) warn(t("offline")); });
   for (const kind of ["pointerdown", "keydown"]) {
-    addEventListener(kind, (event) => { touched ||= event.isTrusted; }, { capture: true, passive: true });
+    addEventListener(kind, touch, { capture: true, passive: true });
   }
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-start-now]");

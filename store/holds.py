@@ -21,7 +21,7 @@ HOLD_SECONDS = 30
 TAKE_OVER_SECONDS = 60
 """Two pages that take over from each other again and again are recorded once in so many seconds."""
 
-_STANDING = "SELECT page, held_at, at_question FROM interview_session WHERE id = ?"
+_STANDING = "SELECT page, held_at, at_question, engaged_at FROM interview_session WHERE id = ?"
 _TAKE = "UPDATE interview_session SET page = ?, held_at = ? WHERE id = ?"
 _OPEN = "UPDATE session_question SET opened_at = ? WHERE session_id = ? AND number = ? AND opened_at IS NULL"
 _OPENED = (
@@ -56,11 +56,15 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the hold stands: the page that took it last, whether it is still heard, and where the candidate was."""
+    """How the hold stands: the page that took it last, whether it is still heard, and where the candidate was.
+
+    `is_engaged` says whether a person has touched any page of this interview.
+    """
 
     page: str | None
     is_held: bool
     question: int | None
+    is_engaged: bool
 
     def admits(self, page: str) -> bool:
         """Whether this page holds the interview, or may take it without asking."""
@@ -87,9 +91,9 @@ def _standing(db: Database, session_id: int, now: datetime, lock: str = "") -> S
     rows = fetch(db, _STANDING + lock, (session_id,))
     if not rows:
         raise NotFound("session_id", session_id)
-    page, held_at, question = rows[0]
+    page, held_at, question, engaged_at = rows[0]
     is_heard = page is not None and held_at is not None and times.epoch(now) - held_at < HOLD_SECONDS
-    return Standing(page, is_heard, question)
+    return Standing(page, is_heard, question, engaged_at is not None)
 
 
 def hold(db: Database, session_id: int, *, now: datetime) -> Standing:
@@ -100,7 +104,8 @@ def hold(db: Database, session_id: int, *, now: datetime) -> Standing:
 def heartbeat(db: Database, session_id: int, *, page: str, question: int | None, engaged: bool, now: datetime) -> Hold:
     """A page says that it is open, at which question, and whether a person has touched it.
 
-    It becomes the holder if nobody is, or the holder is silent. Only the holder moves the candidate, and opens the
+    It becomes the holder if nobody is, or the holder is silent; one that has just come (`question` is None) also if no
+    person has touched the interview yet, since the holder may then be a mail scanner. Only the holder moves the candidate, and opens the
     question before the deadline, once: its own time runs from then on, and its text is told. Raises NotFound and
     AnswerRefused (not_running, question_unknown).
     """
@@ -110,7 +115,8 @@ def heartbeat(db: Database, session_id: int, *, page: str, question: int | None,
         check_running(locked)
         if question is not None:
             _check_question(db, session_id, question)
-        is_holder = locked.standing.admits(page)
+        is_arriving = question is None and not locked.standing.is_engaged
+        is_holder = locked.standing.admits(page) or is_arriving
         if is_holder:
             take(db, session_id, page, at)
         if is_holder and question is not None:

@@ -30,7 +30,7 @@ class Room:
     def begin(self):
         return sessions.begin(self.desk.db, self.session_id, self.now)
 
-    def beat(self, page=FIRST, question=None, engaged=False):
+    def beat(self, page=FIRST, question=None, engaged=True):
         return answers.heartbeat(
             self.desk.db, self.session_id, page=page, question=question, engaged=engaged, now=self.now
         )

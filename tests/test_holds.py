@@ -46,6 +46,16 @@ def test_a_second_page_is_told_and_can_take_over(room):
     assert (room.beat(FIRST).is_holder, room.beat(SECOND).is_holder) == (False, True)
 
 
+def test_a_page_that_nobody_has_touched_makes_way_for_the_next_one(room):
+    """The first may be a mail scanner that runs scripts: it costs the candidate nothing."""
+    room.beat(FIRST, engaged=False)
+    room.beat(FIRST, question=1, engaged=False)
+    assert room.beat(SECOND, engaged=False).is_holder
+    assert not room.beat(FIRST, question=1, engaged=False).is_holder
+    assert room.beat(SECOND, question=1).is_holder
+    assert not room.beat(THIRD).is_holder
+
+
 def test_a_take_over_is_recorded_once_and_only_where_another_page_was(room):
     room.take_over(FIRST)
     room.take_over(SECOND)

@@ -35,6 +35,7 @@ def test_a_crash_loses_no_key_and_the_interview_goes_on_by_asking(here, begun, p
     enter(page, booked)
     lose_saves(page)
     write(page, "Just before the crash")
+    until(lambda: here.session(booked, "engaged_at"))
     crash(page)
     again = page.context.new_page()
     again.goto(booked.link)
@@ -100,9 +101,11 @@ def test_two_texts_of_one_answer_are_shown_side_by_side_and_none_is_lost(here, t
     )
 
 
-def test_a_duplicated_tab_is_another_page(begun, page):
+def test_a_duplicated_tab_is_another_page(here, begun, page):
     booked = begun()
     enter(page, booked)
+    page.locator("[data-answer]").click()
+    until(lambda: here.session(booked, "engaged_at"))
     page.reload()
     stand(page, "question")
     with page.expect_popup() as opened:

@@ -156,7 +156,7 @@ def test_an_untouched_page_of_a_running_interview_is_not_pushed_out_by_scanners(
 
 
 def test_only_the_page_that_holds_the_interview_is_heard(here, begun, beat):
-    beat(FIRST)
+    beat(FIRST, engaged=True)
     watching = here.enter(begun)
     here.send("POST", f"{AT}/heartbeat", watching, page=SECOND, question=None, engaged=False)
     heard = fetch(
