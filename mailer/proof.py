@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from mailer import proof_cases
+from mailer import page_checks, proof_cases
 from mailer.mailbox import Delivered, Mailbox
-from mailer.portal_client import NotOpened, Page, PortalClient, PortalUnusable
+from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import Booked, Problem, problems_of
-from store import accounts, history, session_keys, sessions, times
+from store import accounts, history, sessions
 from store.database import Database, database_id
 from store.facts import CANCELLED
 from store.history import MailRow
 from store.redaction import masked_address, one_line, redact
 from store.session_keys import KeyRing
-from store.sessions import SessionView
 from store.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,11 +29,7 @@ log = logging.getLogger(__name__)
 PROVEN, FAILED, NOT_CHECKED = "proven", "failed", "not checked"
 DELIVERY_NOT_CHECKED, NOT_OPENED = "delivery not checked", "not opened"
 
-NEIGHBOURS = timedelta(seconds=2)
-"""How far the portal's clock and this one may be apart where the access window turns."""
-
 _DELIVER = "run `python -m mailer deliver`, then prove again."
-_PAGE = "look at the interview in the record and at the portal's log, then prove again."
 _LOST = "look into SANDBOX_MAILBOX and the sandbox's log; if it is lost, mail the candidate again."
 _NO_READ_BACK = Problem(
     "not_read_back",
@@ -230,40 +225,15 @@ class _Proof:
         if self.no_portal is not None:
             return NOT_OPENED, [self.no_portal]
         try:
-            page, problems = self._visited(case, booked, case.view)
-            if problems and (view := sessions.load(self.db, case.view.session_id)) != case.view:
-                # The candidate began, or ops moved the interview, between the reading and the visit.
-                page, problems = self._visited(case, booked, view)
+            page, problems = page_checks.visit(
+                self.db, case, booked, portal=self.portal, ring=self.ring, clock=self.clock
+            )
         except PortalUnusable as error:
             self.no_portal = Problem("portal", str(error), error.fix)
             return NOT_OPENED, [self.no_portal]
         except NotOpened as error:
             return NOT_OPENED, [Problem("link", str(error), error.fix)]
         return page.state or "no page", problems
-
-    def _visited(self, case: Case, booked: Booked, view: SessionView) -> tuple[Page, list[Problem]]:
-        before = self.clock()
-        page = self.portal.open(booked.link, session_keys.proof_token(case.public, case.key_id, self.ring))
-        allowed = {view.access(moment).state for moment in (before - NEIGHBOURS, before, self.clock() + NEIGHBOURS)}
-        if case.is_newest and case.kind == CANCELLED:
-            allowed = {sessions.CANCELLED}
-        return page, _page_problems(page, view, allowed)
-
-
-def _page_problems(page: Page, view: SessionView, allowed: set[str]) -> list[Problem]:
-    if page.state not in sessions.STATES:
-        return [Problem("page", f"The link leads to the page {page.state!r} instead of an interview's.", _PAGE)]
-    problems = []
-    if page.references != (view.code,):
-        problems.append(f"The link opens {' and '.join(page.references) or 'nobody'}'s page instead of {view.code}'s.")
-    if page.candidates != (" ".join(view.candidate_name.split()),):
-        problems.append("The page names another candidate.")
-    for name, shown, moment in (("start", page.starts, view.started_at), ("end", page.ends, view.ended_at)):
-        if shown != (times.iso(moment),):
-            problems.append(f"The page shows {' and '.join(shown) or 'nothing'} as {name}, not {times.iso(moment)}.")
-    if page.state not in allowed:
-        problems.append(f"The page says {page.state}, the access window says {' or '.join(sorted(allowed))}.")
-    return [Problem("page", what, _PAGE) for what in problems]
 
 
 def _unsent(subject: str, mail: MailRow) -> Problem:

@@ -26,6 +26,7 @@ _CASES = (
     f" {_IS_NEWEST}, {_UNSENT}, s.public, s.key_id, {sessions.VIEW_COLUMNS}"
     f" FROM notification n JOIN interview_session s ON s.interview_id = n.interview_id {sessions.VIEW_JOINS}"
 )
+_NO_TESTS = " AND NOT EXISTS (SELECT 1 FROM interview i WHERE i.id = n.interview_id AND i.is_test)"
 _UNSENT_COLUMN, _OWN_COLUMNS = 10, 13
 
 
@@ -79,8 +80,8 @@ class Case:
 def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: int | None) -> list[Listed]:
     """The mails of that list, or the newest of each interview that the batch mailed, or of each in the record.
 
-    The newest may be later than the batch. Superseded mails are left out unless they are named. Raises NotFound for an
-    id that is no mail's.
+    The newest may be later than the batch. Superseded mails, and those of test interviews, are left out unless they are
+    named. Raises NotFound for an id that is no mail's.
     """
     if notification_ids is not None:
         rows = fetch(
@@ -90,7 +91,7 @@ def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: in
         if missing:
             raise NotFound("notification_ids", min(missing))
     else:
-        sql, given = f"{_LISTED} WHERE n.state <> 'superseded' AND {_IS_NEWEST}", ()
+        sql, given = f"{_LISTED} WHERE n.state <> 'superseded' AND {_IS_NEWEST}{_NO_TESTS}", ()
         if batch_id is not None:
             sql += " AND n.interview_id IN (SELECT b.interview_id FROM notification b WHERE b.batch_id = ?)"
             given = (batch_id,)

@@ -31,6 +31,9 @@ ALTERED = (
 )
 FOREIGN_KEY = "tell the candidate not to use this mail, and have the key that it holds revoked."
 
+CALENDAR_CODES = ("calendar", "method")
+"""The codes of what is wrong with the calendar part."""
+
 _SHAPE = ("multipart/alternative", "text/plain", "text/html", "text/calendar")
 _ONCE = ("from", "to", "subject", "date", "message-id")
 # Only the first list counts: the booking's notes further down may say anything.

@@ -153,13 +153,14 @@ def request_for(db: Database, interview_id: int, **changes: object) -> BookingRe
     request = BookingRequest(
         name, email, address, title, company, times.from_epoch(starts_at), times.from_epoch(ends_at), rest[0],
         round=rest[1], booking_notes=rest[2] or "", reference=rest[3], candidate_timezone=rest[4],
+        is_test=bool(rest[5]),
     )  # fmt: skip
     return replace(request, **changes)
 
 
 _REQUEST = (
     "SELECT c.name, c.email, c.address, j.title, j.company, i.started_at, i.ended_at, i.timezone, i.round,"
-    " h.booking_notes, i.reference, c.timezone FROM interview i JOIN candidate c ON c.id = i.candidate_id"
+    " h.booking_notes, i.reference, c.timezone, i.is_test FROM interview i JOIN candidate c ON c.id = i.candidate_id"
     " JOIN job j ON j.id = i.job_id LEFT JOIN interview_schedule h ON h.interview_id = i.id"
     " WHERE i.id = ? ORDER BY h.id DESC LIMIT 1"
 )

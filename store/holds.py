@@ -105,9 +105,9 @@ def heartbeat(db: Database, session_id: int, *, page: str, question: int | None,
     """A page says that it is open, at which question, and whether a person has touched it.
 
     It becomes the holder if nobody is, or the holder is silent; one that has just come (`question` is None) also if no
-    person has touched the interview yet, since the holder may then be a mail scanner. Only the holder moves the candidate, and opens the
-    question before the deadline, once: its own time runs from then on, and its text is told. Raises NotFound and
-    AnswerRefused (not_running, question_unknown).
+    person has touched the interview yet, since the holder may then be a mail scanner. Only the holder moves the
+    candidate, and opens the question before the deadline, once: its own time runs from then on, and its text is told.
+    Raises NotFound and AnswerRefused (not_running, question_unknown).
     """
     at = times.epoch(now)
     with changing(db):

@@ -19,6 +19,7 @@ class BookingRequest:
 
     `address` is the candidate's identity (see `store.addresses.identity`), `email` the address as written.
     `capacity` None says nothing about the slot. `line` is the line of the file the row began on, 0 without a file.
+    `is_test` marks an interview that only tries the mail: no report has it, and it keeps nobody busy.
     """
 
     candidate_name: str
@@ -35,6 +36,7 @@ class BookingRequest:
     reference: str = ""
     candidate_timezone: str = ""
     line: int = 0
+    is_test: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class Writer:
 
     def _keep_person(self, person: Person, request: BookingRequest) -> None:
         zone = request.candidate_timezone or person.timezone
-        if (person.email, person.name, person.timezone) != (request.email, request.candidate_name, zone):
+        # A test mail to somebody's address changes nothing of what is known about them.
+        changed = (person.email, person.name, person.timezone) != (request.email, request.candidate_name, zone)
+        if changed and not request.is_test:
             person.email, person.name, person.timezone = request.email, request.candidate_name, zone
             self._renamed[person.address] = person
 
@@ -174,7 +176,7 @@ class Writer:
                    "closes_after", "sequence", "reference", "is_test", "created_at")  # fmt: skip
         rows = [
             (s.id, s.person.id, s.job.id, s.round, s.starts_at, s.ends_at, e.request.timezone, "scheduled",
-             terms.opens_before, terms.closes_after, s.sequence, s.reference, False, now)
+             terms.opens_before, terms.closes_after, s.sequence, s.reference, s.is_test, now)
             for e in new for s in (e.standing,)
         ]  # fmt: skip
         bulk.insert(self.db, "interview", columns, rows)
