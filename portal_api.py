@@ -8,7 +8,7 @@ from bottle import HTTPError, HTTPResponse, request
 
 import portal_fields as fields
 from portal_site import BYTES_TYPE, Site, body_bytes, json_answer
-from store import answers, places, recordings, sessions, times, visits
+from store import answers, places, questions, recordings, sessions, times, visits
 from store.answers import Asked, Hold
 from store.errors import AnswerRefused, NotAdmitted
 from store.sessions import SessionView
@@ -17,8 +17,6 @@ STATUSES = {"question_unknown": 404, "text_too_long": 400, "text_unreadable": 40
             "recording_type": 415}  # fmt: skip
 """The refusals of an answer that are not a conflict, 409."""
 RECORDING_TYPE = "X-Recording-Type"
-QUESTIONS = 1000
-"""No interview has a number beyond it."""
 
 
 class InterviewApi:
@@ -66,7 +64,7 @@ class InterviewApi:
 
     def heartbeat(self) -> HTTPResponse:
         visit, given = self._change(
-            page=fields.page, question=fields.whole_or_nothing(1, QUESTIONS), engaged=fields.truth
+            page=fields.page, question=fields.whole_or_nothing(1, questions.MOST), engaged=fields.truth
         )
         if given["engaged"]:
             visits.engage(self.site.db, visit, self.site.clock())
@@ -116,14 +114,14 @@ class InterviewApi:
         visits.engage(self.site.db, visit, self.site.clock())
         if not fields.page(take) or not fields.page(asked.get("page")):
             raise HTTPError(400)
-        offset, final = asked.get("offset", ""), asked.get("final", "")
-        if not (offset.isascii() and offset.isdigit() and len(offset) < 16) or final not in ("", "1"):
+        offset, final, recorded_at = asked.get("offset", ""), asked.get("final", ""), asked.get("recorded_at", "")
+        if not (_is_whole(offset, 15) and _is_whole(recorded_at or "0", 13)) or final not in ("", "1"):
             raise HTTPError(400)
         return self._answered(visit.view, lambda: _take(recordings.append(
             self.site.db, visit.view.session_id, _number(number), take, page=asked.get("page"),
             media_type=request.headers.raw(RECORDING_TYPE, ""), offset=int(offset), chunk=body_bytes(),
             is_final=final == "1", folder=self.recordings, limit=self.site.settings.recording_bytes,
-            now=self.site.clock(),
+            now=self.site.clock(), recorded_at=times.from_epoch(int(recorded_at) / 1000) if recorded_at else None,
         )))  # fmt: skip
 
     def finish(self) -> HTTPResponse:
@@ -171,10 +169,14 @@ class InterviewApi:
 
 def _number(text: str) -> int:
     """The question's number in an address; an error page 404 for what cannot be one."""
-    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(QUESTIONS)) else 0
-    if not 1 <= number <= QUESTIONS:
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(questions.MOST)) else 0
+    if not 1 <= number <= questions.MOST:
         raise HTTPError(404)
     return number
+
+
+def _is_whole(text: str, digits: int) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= digits
 
 
 def _instant(moment: datetime | None) -> str | None:

@@ -1,20 +1,24 @@
-"""What ops and their systems ask with OPS_TOKEN: booking into a slot, evaluations, recordings. JSON, as in docs/openapi.json."""
+"""What ops and their systems ask with OPS_TOKEN: slots, bookings, evaluations, recordings; see docs/openapi.json."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from bottle import HTTPResponse, request
+from bottle import HTTPResponse
 
 import portal_fields as fields
 from portal_site import JSON_TYPE, Site, check_type, json_answer, json_body
-from store import evaluations, places, recordings, rules, slot_booking, times
+from store import evaluations, pages, places, recordings, rules, slot_booking, slots, times
 from store.errors import BookingRefused, EvaluationRefused, NotFound
 from store.evaluations import Evaluation
 from store.slot_booking import BookedSlot
+from store.slots import UpcomingSlot
 
 MALFORMED = ("value_missing", "value_invalid", "text_too_long", "text_unclean")
 """Refusals of a booking that a corrected request can lift at once: 400. All others are about the record: 409."""
 EXISTING = ("evaluation_exists", "interview_not_completed")
-PAGE_ROWS, MOST_ROWS = 100, 500
+PAGE = {"after": fields.Number(0), "limit": fields.Number(pages.ROWS, 1, pages.MOST_ROWS)}
+
+Row = TypeVar("Row", UpcomingSlot, Evaluation)
 
 
 class OpsApi:
@@ -26,22 +30,25 @@ class OpsApi:
 
     def routes(self) -> tuple[tuple[str, str, Callable[..., HTTPResponse]], ...]:
         listed, one = "/api/evaluation/crud/", "/api/evaluation/crud/<id>/"
-        routes = (
-            ("POST", "/api/interviews/slots/<id>/book_slot/", self.book_slot),
-            ("GET", listed, self.evaluations),
-            ("POST", listed, self.create_evaluation),
-            ("GET", one, self.evaluation),
-            ("PUT", one, self.update_evaluation),
-            ("DELETE", one, self.delete_evaluation),
-            ("GET", "/api/recordings/<id>", self.recording),
+        take = self._for_ops
+        return (
+            ("GET", "/api/interviews/slots/", take(self.slots, interview_id=fields.Number(None, 1), **PAGE)),
+            ("POST", "/api/interviews/slots/<id>/book_slot/", take(self.book_slot)),
+            ("GET", listed, take(self.evaluations, candidate_id=fields.Number(None), **PAGE)),
+            ("POST", listed, take(self.create_evaluation)),
+            ("GET", one, take(self.evaluation)),
+            ("PUT", one, take(self.update_evaluation)),
+            ("DELETE", one, take(self.delete_evaluation)),
+            ("GET", "/api/recordings/<id>", take(self.recording)),
         )
-        return tuple((method, path, self._for_ops(answer)) for method, path, answer in routes)
 
-    def _for_ops(self, answer: Callable[..., HTTPResponse]) -> Callable[..., HTTPResponse]:
+    def _for_ops(self, answer: Callable[..., HTTPResponse], **query: fields.Number) -> Callable[..., HTTPResponse]:
+        """The answer for whoever has the token, given the parts of the address and what its `query` asks for."""
+
         def answering(**parts: str) -> HTTPResponse:
             self.site.check_bearer()
             try:
-                return answer(**parts)
+                return answer(**parts, **fields.query(**query))
             except NotFound as refused:
                 return _refused(404, "not_found", refused)
             except BookingRefused as refused:
@@ -66,14 +73,13 @@ class OpsApi:
         status = 201 if booking.action == rules.CREATE else 200
         return json_answer(status, _booked(slot_booking.describe(self.site.db, booking)))
 
-    def evaluations(self) -> HTTPResponse:
-        asked = request.query
-        candidate = _whole("candidate_id", asked.get("candidate_id"), None, fields.LARGEST_ID)
-        after = _whole("after", asked.get("after"), 0, fields.LARGEST_ID)
-        limit = _whole("limit", asked.get("limit"), PAGE_ROWS, MOST_ROWS)
-        found = evaluations.listed(self.site.db, candidate, after=after, limit=limit)
-        following = found[-1].id if len(found) == limit else None
-        return json_answer(200, {"evaluations": [_evaluation(one) for one in found], "next_after": following})
+    def slots(self, interview_id: int | None, after: int, limit: int) -> HTTPResponse:
+        found = slots.upcoming(self.site.db, interview_id, after=after, limit=limit, now=self.site.clock())
+        return _page("slots", found, limit, _slot)
+
+    def evaluations(self, candidate_id: int | None, after: int, limit: int) -> HTTPResponse:
+        found = evaluations.listed(self.site.db, candidate_id, after=after, limit=limit)
+        return _page("evaluations", found, limit, _evaluation)
 
     def create_evaluation(self) -> HTTPResponse:
         check_type(JSON_TYPE)
@@ -109,17 +115,23 @@ def _id(field: str, text: str) -> int:
     return int(text)
 
 
-def _whole(field: str, text: str | None, default: int | None, largest: int) -> int | None:
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= largest):
-        raise fields.FieldRefused(field)
-    return int(text)
+def _page(name: str, found: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, object]]) -> HTTPResponse:
+    """One page of a list, and from where the next one goes on: None after the last."""
+    following = found[-1].id if len(found) == limit else None
+    return json_answer(200, {name: [shown(one) for one in found], "next_after": following})
 
 
 def _refused(status: int, code: str, refused: NotFound | BookingRefused | EvaluationRefused) -> HTTPResponse:
     said = {"error": code, "field": refused.field, "message": str(refused), "fix": refused.fix}
     return json_answer(status, said)
+
+
+def _slot(one: UpcomingSlot) -> dict[str, object]:
+    return {
+        "id": one.id, "job_title": one.job_title, "company_name": one.company_name,
+        "starts_at": times.iso(one.starts_at), "ends_at": times.iso(one.ends_at), "capacity": one.capacity,
+        "free": one.free, "interviews": one.interviews,
+    }  # fmt: skip
 
 
 def _booked(booked: BookedSlot) -> dict[str, object]:

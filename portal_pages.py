@@ -125,9 +125,11 @@ class Pages:
         view, now, t = self.site.visit().view, self.site.clock(), self.site.words()
         access, session_id = view.access(now), view.session_id
         needs = questions.needs(self.site.db, session_id) if access.state in AHEAD else ""
+        limited = access.state == sessions.WAITING and questions.has_limits(self.site.db, session_id)
         response.set_header("Permissions-Policy", PERMISSIONS[needs])
         return _template(t, access.state).render(
             t=t, static=self.links, state=access.state, view=view, access=access, times=times, needs=needs,
+            limited=limited, text_length=answers.TEXT_LENGTH,
             turns=sessions.turns(view, access, now), clocks=_clocks(t, view.started_at, view.ended_at, tuple(view.zones())),
             said=answers.counts(self.site.db, session_id) if access.state == sessions.DONE else None,
         )  # fmt: skip

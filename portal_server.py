@@ -245,9 +245,10 @@ class Server(TcpWSGIServer):
             channel.handle_close()
 
     def stop(self) -> None:
-        """Ends `run` soon. Signal handlers and other threads may call it."""
-        self.is_stopping = True
-        super().pull_trigger()
+        """Ends `run` soon. Signal handlers and other threads may call it; again after that it does nothing."""
+        if not self.is_stopping:
+            self.is_stopping = True
+            super().pull_trigger()
 
     def _answer_ready(self) -> None:
         # One request of each connection a turn: a client that sends a hundred at once is not answered a hundred first.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from mailer import portal_process
 from mailer.config import MailSettings
-from notebooks import portal_process
 from notebooks.batch_steps import SAMPLE
 from notebooks.executed import Executed, execute
 from store import database, places, sample, times

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 from IPython.display import HTML
 
+from mailer import portal_process
 from mailer.delivery import DeliveryReport
 from mailer.messages import contents
 from mailer.notifications import send_candidate_interview_scheduled_notification
 from mailer.portal_client import PortalClient
-from notebooks import portal_process
 from notebooks.opened_run import Run
 from notebooks.stopping import JobFailed, telling
 from store import database, places, session_keys, times

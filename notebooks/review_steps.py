@@ -9,7 +9,7 @@ from pathlib import Path
 
 from notebooks.opened_run import Run
 from notebooks.stopping import JobFailed, telling
-from store import evaluations, interviews, places, recordings, times
+from store import evaluations, interviews, pages, places, recordings, times
 from store.errors import EvaluationRefused, Finding, NotFound, RecordingsUnusable, SettingsError
 from store.evaluations import Evaluation
 from store.interviews import Completed, Transcript
@@ -214,7 +214,7 @@ def rate(run: Run, asked: Wanted, said: Said | None, *, dry_run: bool) -> Rating
 
 
 def _evaluation_of(run: Run, said: Transcript) -> Evaluation | None:
-    listed = evaluations.listed(run.db, said.candidate_id, limit=evaluations.LARGEST_PAGE)
+    listed = evaluations.listed(run.db, said.candidate_id, limit=pages.MOST_ROWS)
     return next((one for one in listed if one.interview_id == said.interview_id), None)
 
 

@@ -21,7 +21,7 @@ from store.questions_file import REPLACE, QuestionsFile
 SHOWN_ROWS, SHOWN_FAULTS, SHOWN_JOBS = 25, 500, 20
 # JupyterLab and nbconvert would make formulas of what stands between two $ in a text.
 _AS_TEXT = 'class="tex2jax_ignore mathjax_ignore"'
-_LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
+LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
@@ -36,7 +36,7 @@ def table(rows: Sequence[dict[str, object]], caption: str = "", limit: int = SHO
         body = frame.to_html(index=False, escape=True, border=0, justify="left", classes="interviews")
     more = f"<p>... and {len(rows) - limit} more.</p>" if len(rows) > limit else ""
     head = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
-    return as_text(_LEFT + head + body + more)
+    return as_text(LEFT + head + body + more)
 
 
 def as_text(markup: str) -> HTML:
@@ -80,10 +80,16 @@ def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
     shown = [
         {"line": row["line"], "outcome": row["outcome"], "reason": row["code"] or "", "column": row["column"] or "",
          "candidate": row["who"] or "", "job": row["job_title"] or "", "start": when(row),
+         "interview": _id(row["interview_id"]), "slot": _id(row["slot_id"]),
          "what": row["message"] or "", "To fix": row["fix"] or ""}
         for row in rows
     ]  # fmt: skip
     return table(shown, f"Batch {report.batch_id}, rows that need someone first", limit)
+
+
+def _id(value: int | None) -> str:
+    # A text, for pandas makes 1.0 of an id where other rows have none.
+    return "" if value is None else str(value)
 
 
 def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:

@@ -37,7 +37,7 @@ export function check(portal) {
       const media = await part("media");
       await listen(media, kind, found);
     } catch (error) {
-      await fail(found, error);
+      await fail(found, error, kind);
     } finally {
       button.disabled = false;
       write(button, t("again"));
@@ -63,10 +63,9 @@ export function check(portal) {
     };
   }
 
-  async function fail(found, error) {
-    const trouble = error instanceof DOMException ? (await part("media")).troubleOf(error) : "";
-    const said = { denied: t("denied"), missing: t("missing"), busy: t("busy"), unsupported: t("unsupported") };
-    write(found, said[trouble] ?? t("offline"));
+  async function fail(found, error, kind) {
+    const isDevice = error instanceof DOMException;
+    write(found, isDevice ? (await part("media")).troubleWords(portal, error, kind) : t("offline"));
     found.className = "hint";
   }
 

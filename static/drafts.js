@@ -1,6 +1,7 @@
 // What is written, on its way to the server: kept in this browser with every key, saved soon after, never mixed.
 
-const SOON = 1500, AT_MOST = 10_000, LONGEST = 20_000, KEEPALIVE_BYTES = 60_000, RETRY_AT_MOST = 8000;
+const SOON = 1500, AT_MOST = 10_000, KEEPALIVE_BYTES = 60_000, RETRY_AT_MOST = 8000;
+const URGENT = ["conflict", "too_long", "not_kept", "kept", "saving"];
 
 export const newId = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
@@ -64,23 +65,25 @@ class Kept {
 }
 
 export class Drafts {
-  // `told` is called with `changed(draft)`, `taken()` and `closed(draft)`.
-  constructor(portal, page, told) {
-    Object.assign(this, { portal, page, told, kept: new Kept(portal.code()), all: new Map() });
+  // `told` is called with `changed(draft)` and `taken()`; `longest` is how many characters an answer may have.
+  constructor(portal, page, longest, told) {
+    Object.assign(this, { portal, page, longest, told, kept: new Kept(portal.code()), all: new Map() });
   }
 
   // Takes the server's answers, and above them what this browser has kept and the server has not acknowledged.
   load(questions) {
     const before = this.all;
-    this.all = new Map(questions.map(({ number, answer, revision, saved_at }) => [number, {
-      number, text: answer, saved: answer, base: revision, savedAt: saved_at && Date.parse(saved_at),
-      acknowledged: 0, sending: 0, due: Infinity, since: 0, failures: 0, theirs: null,
+    this.all = new Map(questions.map(({ number, answer, revision, saved_at, isOver }) => [number, {
+      number, text: answer, saved: answer, base: revision, savedAt: saved_at && Date.parse(saved_at), isClosed: isOver,
+      acknowledged: 0, sending: 0, due: Infinity, since: 0, failures: 0, theirs: null, late: "",
     }]));
     for (const draft of this.all.values()) {
       const old = before.get(draft.number);
-      const kept = this.kept.get(draft.number) ?? (this.kept.works || !old || !this.isDirty(old) ? null : old);
-      if (kept && kept.text !== draft.text) Object.assign(draft, { text: kept.text, base: kept.base, due: 0 });
-      else this.kept.remove(draft.number);
+      const kept = this.kept.get(draft.number) ?? (this.kept.works || !old || old.text === old.saved ? null : old);
+      if (kept && kept.text !== draft.text) {
+        Object.assign(draft, { text: kept.text, base: kept.base, due: 0, late: kept.late ?? "" });
+      } else this.kept.remove(draft.number);
+      if (draft.isClosed) this.close(draft.number);
     }
   }
 
@@ -89,7 +92,11 @@ export class Drafts {
   }
 
   isDirty(draft) {
-    return draft.text !== draft.saved;
+    return draft.text !== draft.saved && !draft.late;
+  }
+
+  isTooLong(draft) {
+    return draft.text.length > this.longest;
   }
 
   type(number, text) {
@@ -104,7 +111,7 @@ export class Drafts {
   }
 
   keep(draft) {
-    this.kept.put(draft.number, { base: draft.base, text: draft.text });
+    this.kept.put(draft.number, { base: draft.base, text: draft.text, late: draft.late });
   }
 
   settled(draft) {
@@ -113,25 +120,48 @@ export class Drafts {
     this.told.changed(draft);
   }
 
-  // What of an answer is safe: "", saving, saved, kept (here), not_kept, too_long or conflict.
+  // The question's own time is over. What is not saved by now is still sent; the server says what it is good for.
+  close(number) {
+    const draft = this.get(number), { theirs } = draft;
+    draft.isClosed = true;
+    // Nothing can be chosen any more: the other page's text is the answer, and this one is sent to be kept apart.
+    if (theirs) Object.assign(draft, { theirs: null, saved: theirs.text, savedAt: theirs.savedAt, due: 0 });
+    if (this.isDirty(draft) && this.isTooLong(draft)) draft.late = "late";
+    this.told.changed(draft);
+  }
+
+  // What of an answer is safe: "", saving, saved, kept (here), not_kept, too_long, conflict, or what came too late: apart
+  // where the server has kept it beside the answer, else late.
   stateOf(draft) {
     if (draft.theirs) return "conflict";
+    if (draft.late) return draft.late;
     if (!this.isDirty(draft)) return draft.savedAt ? "saved" : "";
-    if (draft.text.length > LONGEST) return "too_long";
+    if (this.isTooLong(draft)) return "too_long";
     if (!draft.failures) return "saving";
     return this.kept.works ? "kept" : "not_kept";
+  }
+
+  // The answer that most needs to be spoken of where all of them are shown.
+  get urgent() {
+    const found = URGENT.map((state) => [...this.all.values()].find((draft) => this.stateOf(draft) === state));
+    return found.find(Boolean);
   }
 
   get isPending() {
     return [...this.all.values()].some((draft) => !draft.theirs && (this.isDirty(draft) || draft.sending));
   }
 
-  get conflict() {
-    return [...this.all.values()].find((draft) => draft.theirs);
+  // An answer that cannot be saved before the candidate has chosen, or has shortened it.
+  get stuck() {
+    return [...this.all.values()].find((draft) => this.isStuck(draft));
   }
 
-  get isFailing() {
-    return [...this.all.values()].some((draft) => draft.failures);
+  isStuck(draft) {
+    return ["conflict", "too_long"].includes(this.stateOf(draft));
+  }
+
+  get failing() {
+    return [...this.all.values()].find((draft) => draft.failures) ?? null;
   }
 
   // Everything at once. `last`: the page may not live on, so the answers are not waited for.
@@ -151,7 +181,7 @@ export class Drafts {
   }
 
   async send(draft, last = false) {
-    if (draft.text.length > LONGEST) return;
+    if (this.isTooLong(draft)) return;
     const text = draft.text, sequence = ++this.page.sequence, all = this.all;
     const body = { page: this.page.id, sequence, base_revision: draft.base, text: storable(text) };
     const options = last ? { keepalive: text.length * 3 < KEEPALIVE_BYTES, signal: null } : {};
@@ -182,14 +212,18 @@ export class Drafts {
     if (answer.ok) return this.acknowledge(draft, sequence, text, data);
     if (data?.error === "conflict") return this.meet(draft, data);
     if (data?.error === "taken_over") return this.told.taken();
-    if (data?.error === "question_closed") {
-      draft.text = draft.saved;
-      if (data.kept) this.settled(draft);
-      else Object.assign(draft, { due: Infinity, since: 0, failures: 0 });
-      return this.told.closed(draft);
-    }
+    if (data?.error === "question_closed") return this.comeLate(draft, text, data.kept);
     this.portal.wake();
     return this.fail(draft);
+  }
+
+  // The text stays to be read, here and after a reload.
+  comeLate(draft, text, isKept) {
+    Object.assign(draft, { isClosed: true, due: Infinity, since: 0, failures: 0 });
+    if (draft.text === text) draft.late = isKept ? "apart" : "late";
+    else draft.due = 0;
+    this.keep(draft);
+    return this.told.changed(draft);
   }
 
   acknowledge(draft, sequence, text, data) {
@@ -208,6 +242,13 @@ export class Drafts {
       Object.assign(draft, { base: data.revision, due: 0 });
       return this.keep(draft);
     }
+    // With no time left to choose it is sent until the server, too, takes the question for closed.
+    if (draft.isClosed) {
+      const due = performance.now() + SOON;
+      Object.assign(draft, { saved: data.text, savedAt: Date.parse(data.saved_at), failures: 0, due });
+      return this.told.changed(draft);
+    }
+    draft.failures = 0;
     draft.theirs = { text: data.text, base: data.revision, savedAt: Date.parse(data.saved_at) };
     return this.told.changed(draft);
   }
@@ -228,13 +269,32 @@ export class Drafts {
 const storable = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
 
 // After the end: what is still kept here goes to the server, which puts it apart from the answers. What it does not take stays.
+// Gives how many texts there were, and how many are left.
 export async function sendLate(portal) {
-  const { main } = portal, kept = new Kept(portal.code()), page = new Page(portal.code());
-  for (const number of kept.numbers()) {
-    const text = storable(kept.get(number)?.text ?? "");
-    const body = { page: page.id, sequence: ++page.sequence, base_revision: 0, text };
-    const { answer, data } = text.trim() ? await portal.send("PUT", `answers/${number}`, body) : { answer: { ok: true } };
-    if (answer.ok || data?.kept) kept.remove(number);
-    if (data?.kept) main.querySelector("[data-late]").hidden = false;
+  const { main } = portal, kept = new Kept(portal.code()), page = new Page(portal.code()), numbers = kept.numbers();
+  try {
+    for (const number of numbers) {
+      const { text = "", late = "" } = kept.get(number) ?? {};
+      const state = late === "apart" || !text.trim() ? "saved" : await sendText(portal, page, number, storable(text));
+      if (state) kept.remove(number);
+      if (state === "apart") main.querySelector("[data-late]").hidden = false;
+    }
+  } finally {
+    // Whoever tries again is still the page that wrote it.
+    if (kept.numbers().length) page.putBack();
   }
+  return { tried: numbers.length, left: kept.numbers().length };
+}
+
+// "saved" as the answer, "apart", or "" for what was refused. What is too long for one answer goes in two halves, without
+// cutting a character; each as a page of its own, so that neither becomes the answer or takes the other's place.
+async function sendText(portal, page, number, text) {
+  const body = { page: page.id, sequence: ++page.sequence, base_revision: 0, text };
+  const { answer, data } = await portal.send("PUT", `answers/${number}`, body);
+  if (data?.error !== "text_too_long") return answer.ok ? "saved" : data?.kept ? "apart" : "";
+  const signs = [...text], half = signs.length >> 1;
+  for (const part of [signs.slice(0, half), signs.slice(half)]) {
+    if (!await sendText(portal, { id: newId(), sequence: 0 }, number, part.join(""))) return "";
+  }
+  return "apart";
 }

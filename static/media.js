@@ -8,11 +8,18 @@ export async function openDevices(kind) {
   return navigator.mediaDevices.getUserMedia({ audio: true, video });
 }
 
-// The name of the text that says what is wrong and what helps.
-export function troubleOf(error) {
-  const troubles = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
-    OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
-  return troubles[error.name] ?? "unsupported";
+const TROUBLES = { NotAllowedError: "denied", SecurityError: "denied", NotFoundError: "missing",
+  OverconstrainedError: "missing", NotReadableError: "busy", AbortError: "busy" };
+
+// What is wrong, and what helps.
+export function troubleWords({ t }, error, kind) {
+  const isVideo = kind === "video", words = {
+    denied: isVideo ? t("denied_video") : t("denied_audio"),
+    missing: isVideo ? t("missing_video") : t("missing_audio"),
+    busy: t("busy"),
+    unsupported: t("unsupported"),
+  };
+  return words[TROUBLES[error.name] ?? "unsupported"];
 }
 
 export function close(stream) {

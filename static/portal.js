@@ -21,6 +21,7 @@
   let drift = Date.now() - performance.now();
   let busy = false, wanted = false, nextLook = 0, failures = 0, lastSpoken = "", touched = false, isOther = false;
   let room = null, leave = null, turning = null, prepared = "", loads = 0;
+  const parts = new Map();
 
   const now = () => clock.server + performance.now() - clock.read;
   const shown = () => document.visibilityState === "visible";
@@ -134,8 +135,10 @@
 
   // A script that a lost connection kept away is asked for by another address, since a failed one is remembered.
   async function part(name) {
+    const address = main.dataset[name];
     try {
-      return await import(main.dataset[name] + (loads ? `?${loads}` : ""));
+      if (!parts.has(address)) parts.set(address, await import(address + (loads ? `?${loads}` : "")));
+      return parts.get(address);
     } catch (error) {
       loads += 1;
       throw error;
@@ -173,9 +176,9 @@
     if (main.dataset.serverTime) drawDevice();
     const loading = main.querySelector("[data-loading]");
     if (loading) loading.hidden = false;
+    for (const later of main.querySelectorAll("[data-afterwards]")) later.hidden = true;
     if (main.dataset.check) load("check", ({ check }) => { leave = check(portal); });
-    if (state() === "done") load("drafts", ({ sendLate }) => sendLate(portal));
-    if (state() === "done") load("recorder", ({ sendRest }) => sendRest(portal));
+    if (state() === "done") load("closing", ({ close }) => { close(portal); });
   }
 
   function load(name, use) {
@@ -183,11 +186,12 @@
     part(name).then((loaded) => of === main && use(loaded)).catch(() => setTimeout(() => of === main && load(name, use), 5000));
   }
 
-  // The interview's scripts are there before it begins, so that its start does not hang on the network.
+  // What the interview's page needs is there before it begins, so that its start does not hang on the network.
   function fetchAhead() {
     if (!main.dataset.room || state() === "running" || prepared === state() || moment("startsAt") - now() > SOON) return;
     prepared = state();
-    for (const name of ["room", "view", "drafts"]) fetch(main.dataset[name]).catch(() => {});
+    const names = ["room", "view", "drafts", "recorder", "shelf", "media"].filter((name) => main.dataset[name]);
+    for (const name of names) fetch(main.dataset[name]).catch(() => {});
   }
 
   const changed = (data) =>

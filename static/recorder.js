@@ -1,152 +1,136 @@
 // Recorded answers: taken with the device's microphone and camera, kept in this browser, and sent piece by piece.
 
-const PIECE = 65_536, WORTH_SENDING = 16_384, LONGEST = 600_000, SLICE = 1000, RETRY_AT_MOST = 8000;
+const WORTH_SENDING = 16_384, SLICE = 1000, RETRY_AT_MOST = 8000;
+// Milliseconds: of the longest take, and of the shortest that counts though the candidate did not stop it.
+const LONGEST = 600_000, SHORTEST = 3000;
 const SPEED = { audioBitsPerSecond: 48_000, videoBitsPerSecond: 600_000 };
 const TYPES = {
   audio: ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"],
   video: ["video/webm;codecs=vp8,opus", "video/webm", "video/mp4"],
 };
 
-// The browser's database of takes, so that a recording outlives a reload. Without one it lives in memory only.
-class Shelf {
-  constructor(code) {
-    this.opening = new Promise((resolve, reject) => {
-      const asked = indexedDB.open(`takes ${code}`, 1);
-      asked.onupgradeneeded = () => {
-        asked.result.createObjectStore("takes", { keyPath: "take" });
-        asked.result.createObjectStore("pieces");
-      };
-      asked.onsuccess = () => resolve(asked.result);
-      asked.onerror = asked.onblocked = () => reject(asked.error);
-    }).catch(() => null);
-  }
-
-  async run(store, mode, act) {
-    const database = await this.opening;
-    if (!database) return null;
-    return new Promise((resolve) => {
-      try {
-        const transaction = database.transaction(store, mode), request = act(transaction.objectStore(store));
-        transaction.oncomplete = () => resolve(request.result);
-        transaction.onabort = transaction.onerror = () => resolve(null);
-      } catch {
-        resolve(null);
-      }
-    });
-  }
-
-  put({ take, number, type, page, length, at, isEnded }) {
-    return this.run("takes", "readwrite", (store) => store.put({ take, number, type, page, length, at, isEnded }));
-  }
-
-  async add(take, place, blob) {
-    const bytes = await blob.arrayBuffer();
-    return this.run("pieces", "readwrite", (store) => store.put(bytes, [take, place]));
-  }
-
-  async all() {
-    const takes = await this.run("takes", "readonly", (store) => store.getAll()) ?? [];
-    for (const take of takes) take.parts = await this.run("pieces", "readonly", (store) => store.getAll(range(take.take))) ?? [];
-    return takes;
-  }
-
-  async close() {
-    (await this.opening)?.close();
-  }
-
-  async remove(take) {
-    await this.run("pieces", "readwrite", (store) => store.delete(range(take)));
-    return this.run("takes", "readwrite", (store) => store.delete(take));
-  }
-}
-
-const range = (take) => IDBKeyRange.bound([take], [take, []]);
-
 export class Recorder {
-  // `told` is called with `changed()` and `taken()`.
+  // `told` is called with `changed()`, `taken()` and `remark(text)`.
   constructor(portal, page, told) {
     const find = (name) => portal.main.querySelector(`[data-${name}]`);
-    Object.assign(this, { portal, page, told, shelf: new Shelf(portal.code()), takes: [], asked: null, active: null, shown: null });
-    for (const name of ["recorder", "preview", "recorded", "hearing", "sent", "trouble", "record", "stop"]) this[`$${name}`] = find(name);
+    Object.assign(this, { portal, page, told, shelf: null, takes: [], there: new Map(), cut: new Map(), asked: null });
+    Object.assign(this, { active: null, device: "", shown: null, ending: Promise.resolve() });
+    const names = ["recorder", "preview", "recorded", "hearing", "sent", "trouble", "record", "stop"];
+    for (const name of names) this[`$${name}`] = find(name);
     this.players = { audio: find("played-audio"), video: find("played-video") };
   }
 
   // Goes on with what this browser holds; what the server has, and this browser does not, is only named.
   async load(questions) {
-    const here = this.takes.length ? this.takes : (await this.shelf.all()).map((kept) => made(kept, kept.parts));
+    this.kept = await this.portal.part("shelf");
+    this.shelf ??= new this.kept.Shelf(this.portal.code());
+    // Asked for before it is needed, so that recording does not hang on the network.
+    this.portal.part("media").catch(() => {});
+    const here = this.takes.length ? this.takes : await this.shelf.all();
     const known = new Map(questions.flatMap(({ recordings }) => recordings.map((one) => [one.take, one])));
     for (const take of here) {
       const { size = 0, state } = known.get(take.take) ?? {};
-      Object.assign(take, { sent: size, isSent: state === "complete", isEnded: true, isSending: false, failures: 0, due: 0 });
+      Object.assign(take, { sent: size, isSent: state === "complete", isEnded: take !== this.active?.take });
+      Object.assign(take, { isSending: false, failures: 0, due: 0 });
     }
-    this.takes = here.filter((take) => take.blob.size).sort((one, other) => one.at - other.at);
-    this.there = new Map(questions.map(({ number, recordings }) => [number, recordings.findLast(({ state }) => state === "complete")]));
-    for (const take of this.takes) this.dropBefore(take);
+    this.takes = here;
+    const complete = (recordings) => recordings.findLast(({ state }) => state === "complete");
+    this.there = new Map(questions.map(({ number, recordings }) => [number, complete(recordings)]));
+    for (const take of this.takes) {
+      if (take.isSent) this.dropBefore(take);
+      else if (isNothing(take)) this.dropCut(take);
+    }
   }
 
   latest(number) {
     return this.takes.findLast((take) => take.number === number);
   }
 
-  // "", recording, sending or sent.
+  // Whether a question has a take, begun before that moment, that is its answer or on its way to be.
+  hasGood(number, before = Infinity) {
+    return Boolean(this.there.get(number))
+      || this.takes.some((take) => take.number === number && take.at < before && take.isEnded && !take.trouble);
+  }
+
+  // Still to be sent. A newer one replaces it, but only once that one has ended, and if the server takes it.
+  isWaiting(take) {
+    const newer = this.takes.filter((other) => other.number === take.number && other.at > take.at);
+    return !take.isSent && !take.trouble && !newer.some((other) => other.isEnded && !other.trouble);
+  }
+
+  // "", recording, sending, sent or refused.
   stateOf(number) {
     if (this.active?.number === number) return "recording";
-    const take = this.latest(number);
-    if (take && !take.trouble) return take.isSent ? "sent" : "sending";
-    return this.there.get(number) ? "sent" : "";
+    const takes = this.takes.filter((take) => take.number === number);
+    if (takes.some((take) => this.isWaiting(take))) return "sending";
+    if (this.hasGood(number)) return "sent";
+    return takes.length ? "refused" : "";
   }
 
   get isPending() {
-    return Boolean(this.active) || this.takes.some((take) => !take.isSent && !take.trouble);
+    return Boolean(this.active) || this.takes.some((take) => this.isWaiting(take));
+  }
+
+  // Milliseconds that a take of the question may have if it begins now.
+  allowed(asked) {
+    const until = Math.min(asked.closes_at ? Date.parse(asked.closes_at) : Infinity, this.portal.moment("deadline"));
+    return Math.min(LONGEST, until - this.portal.now());
   }
 
   async record(asked) {
-    const { portal } = this, media = await portal.part("media");
+    const { portal } = this, [media, { newId }] = await Promise.all([portal.part("media"), portal.part("drafts")]);
     // The one before is still being closed.
     if (this.active) return undefined;
     let stream = null;
-    this.trouble("");
+    this.device = "";
     try {
       const type = TYPES[asked.kind].find((one) => globalThis.MediaRecorder?.isTypeSupported(one));
       if (!type) throw new DOMException("", "NotSupportedError");
       stream = await media.openDevices(asked.kind);
       if (this.asked !== asked || !portal.main.isConnected || asked.isOver) return media.close(stream);
-      this.begin(asked, media, stream, type);
+      this.cut.delete(asked.number);
+      this.begin(asked, media, stream, { take: newId(), type });
     } catch (error) {
-      const { t } = portal;
       if (stream) media.close(stream);
-      const said = { denied: t("denied"), missing: t("missing"), busy: t("busy"), unsupported: t("unsupported") };
-      this.trouble(said[media.troubleOf(error)]);
+      this.device = media.troubleWords(portal, error, asked.kind);
+      portal.say(this.device);
     }
     this.draw();
     return undefined;
   }
 
-  begin(asked, media, stream, type) {
-    const recording = new MediaRecorder(stream, { mimeType: type, ...SPEED });
-    const take = made({ take: newTake(), number: asked.number, type: type.split(";")[0], page: this.page.id, at: this.portal.now(), isEnded: false }, []);
+  begin(asked, media, stream, { take: name, type }) {
+    const { number } = asked, recording = new MediaRecorder(stream, { mimeType: type, ...SPEED });
+    const kept = { take: name, number, type: type.split(";")[0], page: this.page.id, at: this.portal.now() };
+    const take = this.kept.fresh({ ...kept, isAgain: this.hasGood(number) }, []);
     const silence = media.showLevel(stream, this.$hearing.querySelector("meter"));
-    const until = Math.min(asked.closes_at ? Date.parse(asked.closes_at) : Infinity, this.portal.moment("deadline"));
-    const limit = Math.min(LONGEST, until - this.portal.now());
-    this.active = { number: asked.number, take, recording, limit, begun: performance.now() };
+    const active = { number, take, recording, limit: this.allowed(asked), begun: performance.now(), isByHand: false };
     let order = this.shelf.put(take), place = 0;
     recording.ondataavailable = ({ data }) => { order = order.then(() => this.store(take, place++, data)); };
-    recording.onstop = () => {
-      silence();
-      media.close(stream);
-      if (this.$preview) media.showPicture(null, this.$preview);
-      take.length = performance.now() - this.active.begun;
-      this.active = null;
-      order.then(() => this.ended(take));
-      const isHere = document.activeElement === this.$stop;
-      this.draw();
-      if (isHere) this.$record.focus();
-    };
+    this.ending = new Promise((resolve) => {
+      recording.onstop = () => {
+        silence();
+        media.close(stream);
+        if (this.$preview) media.showPicture(null, this.$preview);
+        this.close(active);
+        order.then(() => this.ended(take)).then(resolve);
+      };
+    });
     if (this.$preview && asked.kind === "video") media.showPicture(stream, this.$preview);
     recording.start(SLICE);
+    this.active = active;
     this.takes.push(take);
     this.$stop.hidden = false;
     this.$stop.focus();
+  }
+
+  close({ take, begun, isByHand }) {
+    take.length = performance.now() - begun;
+    take.isCut = !isByHand && take.length < SHORTEST;
+    this.active = null;
+    const isHere = document.activeElement === this.$stop;
+    this.draw();
+    if (isHere) this.$record.focus();
   }
 
   async store(take, place, data) {
@@ -156,21 +140,44 @@ export class Recorder {
   }
 
   async ended(take) {
+    take.isAgain = this.hasGood(take.number, take.at);
     take.isEnded = true;
-    if (!take.blob.size) this.drop(take);
-    else this.dropBefore(take);
-    await this.shelf.put(take);
+    if (isNothing(take)) {
+      await this.dropCut(take);
+      this.tell(take.number, this.cut.get(take.number));
+    } else {
+      await this.shelf.put(take);
+    }
     this.draw();
   }
 
-  // A new take replaces the older ones of its question, as it does on the server.
+  // What was cut off does not replace the take before, here or on the server, where a take counts once it is complete.
+  dropCut(take) {
+    const { t } = this.portal;
+    this.cut.set(take.number, take.isAgain ? t("cut_short") : t("nothing_recorded"));
+    return this.drop(take);
+  }
+
   dropBefore(take) {
     for (const old of this.takes.filter((one) => one.number === take.number && one.at < take.at)) this.drop(old);
   }
 
   drop(take) {
     this.takes = this.takes.filter((one) => one !== take);
-    this.shelf.remove(take.take);
+    return this.shelf.remove(take.take);
+  }
+
+  // Said at once, and with its question's number where another one is shown.
+  tell(number, text) {
+    const { t, say } = this.portal, isHere = this.asked?.number === number && this.$recorder.offsetParent;
+    if (isHere) say(text);
+    else this.told.remark(t("position_state", { n: number, state: text }));
+  }
+
+  // By the candidate's own press: the take is as long as it is meant to be.
+  complete() {
+    if (this.active) this.active.isByHand = true;
+    this.stop();
   }
 
   stop() {
@@ -183,7 +190,7 @@ export class Recorder {
 
   leave() {
     this.stop();
-    this.shelf.close();
+    this.shelf?.closeAfter(this.ending);
     for (const player of Object.values(this.players)) if (player) player.removeAttribute("src");
   }
 
@@ -191,20 +198,23 @@ export class Recorder {
     const at = performance.now();
     if (this.active && at - this.active.begun >= this.active.limit) this.stop();
     if (this.active) this.draw();
+    else this.drawWords();
     if (this.takes.some((take) => take.isSending)) return;
-    const next = this.takes.find((take) => !take.isSent && !take.trouble && take.due <= at
-      && (take.isEnded || take.blob.size - take.sent >= WORTH_SENDING));
+    const next = this.takes.find((take) => this.isDue(take, at));
     if (next) this.send(next);
   }
 
-  // One piece from where the server is; it says itself where that is when a reply was lost.
+  // The older one goes first while it may still be the answer.
+  isDue(take, at) {
+    const isWorth = take.isEnded || (!take.isFull && take.blob.size - take.sent >= WORTH_SENDING);
+    const isFirst = this.takes.find((one) => one.number === take.number && this.isWaiting(one)) === take;
+    return isWorth && isFirst && take.due <= at;
+  }
+
   async send(take) {
-    const piece = take.isFull ? new Blob([]) : take.blob.slice(take.sent, take.sent + PIECE);
-    const isFinal = take.isEnded && (take.isFull || take.sent + piece.size === take.blob.size);
     take.isSending = true;
     try {
-      const { answer, data } = await upload(this.portal, take, piece, isFinal);
-      this.settle(take, answer, data);
+      this.settle(take, await this.kept.send(this.portal, take));
     } catch {
       take.due = performance.now() + Math.min(RETRY_AT_MOST, 1000 * 2 ** take.failures++);
     }
@@ -212,35 +222,34 @@ export class Recorder {
     this.draw();
   }
 
-  settle(take, answer, data) {
-    const { t } = this.portal;
-    if (answer.ok) {
-      Object.assign(take, { sent: data.size, failures: 0, isSent: data.state === "complete" });
-      if (take.isSent) this.portal.say(this.sentWords(take));
-    } else if (data?.error === "wrong_offset" && data.size <= take.blob.size) {
-      take.sent = data.size;
-    } else if (data?.error === "recording_too_large" && take.sent) {
-      take.isFull = true;
-      this.stop();
-      this.trouble(t("too_large"));
-    } else if (data?.error === "taken_over") {
+  settle(take, refusal) {
+    const isActive = this.active?.take === take;
+    // Dropped while it was on its way.
+    if (!this.takes.includes(take)) return;
+    if (isActive && take.isFull) this.stop();
+    if (take.isSent) {
+      this.there.set(take.number, { size: take.blob.size });
+      this.dropBefore(take);
+      this.portal.say(this.sentWords(take));
+    } else if (refusal === "replaced") {
+      this.drop(take);
+    } else if (refusal === "taken_over") {
       take.due = Infinity;
       this.told.taken();
-    } else if (data?.error === "not_running" || answer.status === 401) {
+    } else if (refusal === "not_running") {
       take.due = performance.now() + RETRY_AT_MOST;
       this.portal.wake();
-    } else {
-      take.trouble = data?.error ?? "refused";
-      if (this.active?.take === take) this.stop();
-      this.trouble(t("not_sent"));
+    } else if (refusal) {
+      take.trouble = refusal;
+      if (isActive) this.stop();
+      this.tell(take.number, this.troubleWords(take, this.asked));
     }
   }
 
   // Shows the recorder for a question that is answered by speaking; none for null.
   show(asked) {
-    const isNew = this.asked !== asked;
+    if (this.asked !== asked) this.device = "";
     this.asked = asked;
-    if (isNew) this.trouble("");
     this.draw();
   }
 
@@ -255,32 +264,49 @@ export class Recorder {
     this.$stop.hidden = this.$hearing.hidden = !isRecording;
     write(this.$record, take || there ? t("record_again") : t("record"));
     this.$record.classList.toggle("primary", !take && !there);
-    write(this.$recorded, this.words(asked, isRecording, take));
-    const sent = take ? this.sentWords(take) : there && !isRecording ? t("sent_all", { all: this.megabytes(there.size) }) : "";
-    write(this.$sent, take?.trouble ? "" : sent);
-    this.$sent.hidden = !this.$sent.textContent;
-    this.$sent.className = take && !take.isSent ? "" : "good";
+    this.drawWords();
     this.play(take?.isEnded ? take : null);
   }
 
-  words(asked, isRecording, take) {
+  drawWords() {
+    const { asked, portal } = this, { write } = portal;
+    if (this.$recorder.hidden || !asked) return;
+    const isRecording = this.active?.number === asked.number, take = isRecording ? null : this.latest(asked.number);
+    const there = isRecording || take ? null : this.there.get(asked.number);
+    const sent = there ? portal.t("sent_all", { all: this.kept.sizeWords(portal, there.size) }) : "";
+    write(this.$recorded, this.words(asked, isRecording, take, there));
+    write(this.$sent, take ? this.sentWords(take) : sent);
+    this.$sent.className = take && !take.isSent ? "" : "good";
+    write(this.$trouble, this.device || (take && this.troubleWords(take, asked)) || (this.cut.get(asked.number) ?? ""));
+    for (const shown of [this.$recorded, this.$sent, this.$trouble]) shown.hidden = !shown.textContent;
+  }
+
+  words(asked, isRecording, take, there) {
     const { t, digits, span } = this.portal;
     if (isRecording) {
       const { begun, limit } = this.active;
       return t("recording", { clock: digits(performance.now() - begun), limit: digits(limit) });
     }
-    if (take) return take.length ? t("recorded", { clock: digits(take.length) }) : t("recorded_answer");
-    return asked.isOver ? "" : t("record_limit", { span: span(Math.min(LONGEST, (asked.time_limit_seconds ?? 600) * 1000)) });
+    if (take) return take.isSent || !take.length ? t("recorded_answer") : t("recorded", { clock: digits(take.length) });
+    const allowed = this.allowed(asked);
+    return asked.isOver || there || allowed < SLICE ? "" : t("record_limit", { span: span(roundedDown(allowed)) });
   }
 
+  // How much of it is saved; of a take that a crash ended, the length is not known.
   sentWords(take) {
-    const { t } = this.portal, all = this.megabytes(take.blob.size);
-    return take.isSent ? t("sent_all", { all }) : t("sent_part", { done: this.megabytes(take.sent), all });
+    const { t, span } = this.portal, all = this.kept.sizeWords(this.portal, take.blob.size);
+    if (take.trouble) return "";
+    if (take.isSent) return t("sent_all", { all: take.length ? span(Math.max(1000, take.length)) : all });
+    return t("sent_part", { done: this.kept.sizeWords(this.portal, take.sent), all });
   }
 
-  megabytes(bytes) {
-    const digits = bytes < 1e6 ? 2 : 1;
-    return (bytes / 1e6).toLocaleString(this.portal.language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  // What is wrong with a take, and what can be done while its question is open.
+  troubleWords(take, asked) {
+    const { t } = this.portal;
+    if (!take.trouble) return take.isFull ? t("too_large") : "";
+    if (this.hasGood(take.number)) return t("not_sent_before");
+    const isOver = asked?.number === take.number ? asked.isOver : take.trouble === "question_closed";
+    return isOver ? t("not_sent_over") : t("not_sent");
   }
 
   play(take) {
@@ -295,44 +321,13 @@ export class Recorder {
       else player.src = this.address;
     }
   }
-
-  trouble(text) {
-    this.portal.write(this.$trouble, text);
-    this.$trouble.hidden = !text;
-    if (text) this.portal.say(text);
-  }
 }
 
-// A piece from where the server is. It belongs to the page that began the take, also after a crash of that page.
-function upload(portal, { number, take, type, page, sent }, piece, isFinal) {
-  const query = `page=${page}&offset=${sent}${isFinal ? "&final=1" : ""}`;
-  const headers = { "Content-Type": "application/octet-stream", "X-Recording-Type": type };
-  const address = `/api/interview/answers/${number}/recordings/${take}?${query}`;
-  return portal.ask(address, { method: "PUT", headers, body: piece });
-}
+// Whether a take that has ended is no answer: it is empty, or was cut off beside one that is good.
+const isNothing = (take) => take.isEnded && (!take.blob.size || (take.isCut && take.isAgain));
 
-// After the end: what was recorded in time and not all sent goes to the server, while it takes it; then nothing is kept.
-export async function sendRest(portal) {
-  const shelf = new Shelf(portal.code());
-  for (const kept of await shelf.all()) {
-    const take = made(kept, kept.parts);
-    let isGoingOn = take.blob.size > 0;
-    while (isGoingOn) {
-      const piece = take.blob.slice(take.sent, take.sent + PIECE), isFinal = take.sent + piece.size === take.blob.size;
-      const { answer, data } = await upload(portal, take, piece, isFinal);
-      const isElsewhere = data?.error === "wrong_offset" && data.size <= take.blob.size && data.size !== take.sent;
-      isGoingOn = (answer.ok && data.state !== "complete") || isElsewhere;
-      take.sent = data?.size ?? take.sent;
-    }
-    await shelf.remove(take.take);
-  }
-  await shelf.close();
-  globalThis.indexedDB?.deleteDatabase(`takes ${portal.code()}`);
-}
-
-const newTake = () => crypto.getRandomValues(new Uint8Array(16)).reduce((text, byte) => text + byte.toString(16).padStart(2, "0"), "");
-
-function made(kept, parts) {
-  return { length: 0, ...kept, blob: new Blob(parts, { type: kept.type }), sent: 0, isSent: false, isSending: false,
-    isFull: false, trouble: "", failures: 0, due: 0 };
+// So that it stays true for a while, and is no second clock.
+function roundedDown(milliseconds) {
+  const step = milliseconds >= 120_000 ? 60_000 : milliseconds >= 10_000 ? 10_000 : 1000;
+  return Math.floor(milliseconds / step) * step;
 }

@@ -6,9 +6,11 @@ export async function enter(portal) {
   const { main, t, now, say, part } = portal;
   const [{ Drafts, Page }, { View }] = await Promise.all([part("drafts"), part("view")]);
   const page = new Page(portal.code()), view = new View(portal), listeners = new AbortController();
-  const drafts = new Drafts(portal, page, { changed: drawSafety, taken: moveAway, closed: () => draw() });
+  const drafts = new Drafts(portal, page, view.$answer.maxLength, { changed: drawSafety, taken: moveAway });
   const deadline = portal.moment("deadline"), endsAt = portal.moment("endsAt");
-  let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0, wasFailing = false;
+  let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0;
+  const nothing = () => "", noConnection = () => t("press_again");
+  let remarked = nothing, wasFailing = null;
 
   const question = (number = current) => questions.find((asked) => asked.number === number);
   const isOpen = (asked) => !asked.time_limit_seconds || asked.opened_at !== null;
@@ -18,9 +20,10 @@ export async function enter(portal) {
 
   // One look at the server: the page says that it is there. Elsewhere it only watches, so that it takes nothing back.
   async function step() {
-    if (mode === "elsewhere" || now() >= endsAt) return portal.ask("/api/interview/state");
-    const told = await beat(at());
-    if (!told.answer.ok) return told;
+    const isWatching = mode === "elsewhere" || now() >= endsAt;
+    const told = await (isWatching ? portal.ask("/api/interview/state") : beat(at()));
+    connected();
+    if (isWatching || !told.answer.ok) return told;
     if (!told.data.is_holder) moveAway();
     else if (!questions) await load();
     return told;
@@ -31,7 +34,7 @@ export async function enter(portal) {
     if (!answer.ok) return portal.wake();
     if (data.questions.some(({ kind }) => kind !== "text")) {
       const { Recorder } = await part("recorder");
-      recorder ??= new Recorder(portal, page, { changed: drawSafety, taken: moveAway });
+      recorder ??= new Recorder(portal, page, { changed: drawSafety, taken: moveAway, remark: (text) => tell(() => text) });
       await recorder.load(data.questions);
     }
     questions = data.questions;
@@ -62,36 +65,65 @@ export async function enter(portal) {
 
   function draw() {
     if (mode === "question") view.showQuestion(question(), questions, situation(question()));
-    if (mode === "review") view.showReview(questions.map((asked) => [asked, situation(asked)]));
+    if (mode === "review") view.showReview(reviewed());
     if (mode === "question" && recorder) recorder.show(isOpen(question()) ? question() : null);
     drawSafety();
   }
 
+  const reviewed = () => questions.map((asked) => [asked, situation(asked)]);
+
   function situation(asked) {
     const draft = drafts.get(asked.number), recorded = recorder?.stateOf(asked.number) ?? "";
-    const isAnswered = draft.text.trim() !== "" || recorded === "sent";
+    const isAnswered = (draft.late ? draft.saved : draft.text).trim() !== "" || recorded === "sent";
     const state = !isOpen(asked) ? "not_opened" : recorded === "sending" ? "sending"
-      : isAnswered ? "answered" : asked.isOver ? "time_over" : "not_answered";
-    return { draft, recorded, state, isOpen: isOpen(asked), isOver: asked.isOver, isEnded: mode === "ending" };
+      : isAnswered ? "answered" : recorded === "refused" ? "not_saved" : asked.isOver ? "time_over" : "not_answered";
+    return { draft, recorded, state, safety: drafts.stateOf(draft), isOpen: isOpen(asked), isOver: asked.isOver };
   }
 
-  // What is safe of the answer on the page, in words; spoken only when a connection is lost or comes back.
+  // What is safe of the answer on the page, or of the one that most needs it, in words.
   function drawSafety() {
     if (!questions || mode === "elsewhere") return;
-    const isFailing = drafts.isFailing;
-    if (isFailing !== wasFailing) say(isFailing ? view.safetyOf("kept") : t("back_online"));
-    wasFailing = isFailing;
-    const draft = drafts.get(current), states = [...drafts.all.values()].map((one) => drafts.stateOf(one));
-    view.showSafety(draft, mode === "question" ? drafts.stateOf(draft) : states.find((state) => state && state !== "saved") ?? "");
+    const shown = mode === "question" ? drafts.get(current) : drafts.urgent;
+    speakSafety();
+    view.showSafety(shown, shown ? drafts.stateOf(shown) : "");
+    view.remark(remarked());
+    if (mode === "review") view.drawReview(reviewed());
     if (mode !== "question") return;
     view.showAnswer(question(), situation(question()));
     view.showList(questions, current, situation);
+  }
+
+  // Said only when a connection is lost, and when all that it kept back is saved.
+  function speakSafety() {
+    const failing = drafts.failing;
+    if (failing && !wasFailing) say(view.safetyOf(drafts.stateOf(failing), failing));
+    else if (wasFailing && !drafts.isPending && !drafts.stuck) {
+      say(remarked() || (wasFailing.late ? view.safetyOf(wasFailing.late, wasFailing) : t("back_online")));
+    } else if (!failing) return;
+    wasFailing = failing;
+  }
+
+  // `words` gives what is said at the foot of the screen, as it is true at any moment, until something is pressed.
+  function remark(words) {
+    remarked = words;
+    view.remark(words());
+  }
+
+  // The same for those who hear the page.
+  function tell(words) {
+    remark(words);
+    say(words());
+  }
+
+  function connected() {
+    if (remarked === noConnection) remark(nothing);
   }
 
   function moveAway() {
     if (mode === "elsewhere") return;
     recorder?.stop();
     view.closeDialog();
+    remark(nothing);
     view.showElsewhere(questions ? t("taken") : t("ask"));
     mode = "elsewhere";
     isFinishing = false;
@@ -120,16 +152,20 @@ export async function enter(portal) {
     asked.isOver = true;
     const next = questions.find(({ number, isOver: over }) => number > asked.number && !over);
     const isHere = mode === "question" && current === asked.number;
-    view.remark(t("limit_passed", { n: asked.number }));
+    const words = () => view.passed(asked.number, situation(asked));
+    drafts.close(asked.number);
+    if (mode !== "ending") remark(words);
     if (isHere && next) go(next.number);
     else if (isHere) review();
-    say(t("limit_passed", { n: asked.number }));
+    else drafts.flush();
+    if (mode !== "ending") say(words());
   }
 
   function end() {
     mode = "ending";
     recorder?.stop();
     view.closeDialog();
+    remark(nothing);
     draw();
     view.showEnding();
     view.focus();
@@ -138,10 +174,10 @@ export async function enter(portal) {
   }
 
   async function finish() {
-    // Met after the candidate was sure: the interview must not end with the other text.
-    if (drafts.conflict && mode !== "ending") return sure();
+    // Met after the candidate was sure: the interview must not end with the other text, or without what is too long.
+    if (drafts.stuck && mode !== "ending") return sure();
     const isPending = drafts.isPending || recorder?.isPending;
-    view.showUnsaved(isPending ? drafts.isFailing || !navigator.onLine ? t("unsaved_offline") : t("unsaved") : "");
+    view.showUnsaved(isPending ? drafts.failing || !navigator.onLine ? t("unsaved_offline") : t("unsaved") : "");
     const mayWait = mode !== "ending" || now() < endsAt - FINISH_BEFORE_END;
     if ((isPending && mayWait) || performance.now() < finishAt) return undefined;
     finishAt = Infinity;
@@ -168,13 +204,14 @@ export async function enter(portal) {
     if (isFinishing) finish();
   }
 
-  // What needs the server is tried once by the button; a lost connection is said, and the button is there again.
+  // What needs the server is tried once by the button. A lost connection is said until it is back, also to those who hear
+  // the page, and the button is there again.
   async function trying(button, act) {
     button.disabled = true;
     try {
       await act();
     } catch {
-      view.remark(t("offline"));
+      tell(noConnection);
     } finally {
       button.disabled = false;
     }
@@ -182,7 +219,6 @@ export async function enter(portal) {
 
   function move(by) {
     const next = questions[questions.indexOf(question()) + by];
-    view.remark("");
     if (next) go(next.number);
     else if (by > 0) review();
   }
@@ -190,12 +226,12 @@ export async function enter(portal) {
   const buttons = {
     next: () => move(1),
     back: () => move(-1),
-    go: (button) => { view.remark(""); go(Number(button.dataset.go)); },
-    review: () => { view.remark(""); review(); },
+    go: (button) => go(Number(button.dataset.go)),
+    review,
     open: (button) => trying(button, open),
     continue: (button) => trying(button, moveHere),
     record: (button) => trying(button, () => recorder.record(question())),
-    stop: () => recorder.stop(),
+    stop: () => recorder.complete(),
     write: () => view.toggleWriting(current, situation(question())),
     keep: (button) => { drafts.resolve(current, button.dataset.keep); draw(); view.focusAnswer(); },
     finish: () => view.confirm(questions.map(situation)),
@@ -204,12 +240,12 @@ export async function enter(portal) {
   };
 
   function sure() {
-    const torn = drafts.conflict;
-    if (torn) {
+    const { stuck } = drafts;
+    if (stuck) {
       isFinishing = false;
       view.closeDialog();
-      go(torn.number);
-      view.remark(t("unsaved_conflict"));
+      go(stuck.number);
+      tell(() => (!drafts.isStuck(stuck) ? "" : stuck.theirs ? t("unsaved_conflict") : t("unsaved_too_long")));
       return;
     }
     isFinishing = true;
@@ -221,7 +257,10 @@ export async function enter(portal) {
   function press(event) {
     const button = event.target.closest("button");
     const name = button && Object.keys(buttons).find((one) => button.dataset[one] !== undefined);
-    if (name && (questions || name === "continue")) buttons[name](button);
+    if (!name || !(questions || name === "continue")) return;
+    remark(nothing);
+    view.unwarn();
+    buttons[name](button);
   }
 
   function putBack() {
@@ -237,6 +276,7 @@ export async function enter(portal) {
 
   function leave() {
     listeners.abort();
+    view.leave();
     recorder?.leave();
     drafts.leave();
     putBack();
@@ -250,7 +290,12 @@ export async function enter(portal) {
   // Not at once: what it says of the answer must not move a button from under the finger that is about to press it.
   listen(main, "focusout", ({ target }) => target.matches("[data-answer]") && setTimeout(() => questions && drafts.flush(), PRESS));
   listen(main.querySelector("[data-confirm]"), "close", () => { isFinishing = mode === "ending"; });
-  listen(window, "online", () => { drafts.flush(); recorder?.retry(); finishAt = Math.min(finishAt, performance.now()); });
+  listen(window, "online", () => {
+    connected();
+    drafts.flush();
+    recorder?.retry();
+    finishAt = Math.min(finishAt, performance.now());
+  });
   listen(window, "offline", () => drawSafety());
   listen(window, "pagehide", hide);
   listen(window, "pageshow", ({ persisted }) => persisted && page.takeOut());

@@ -6,12 +6,14 @@ export class View {
   constructor(portal) {
     const { main, t } = portal;
     const find = (name) => main.querySelector(`[data-${name}]`);
-    const names = ["saved", "warning", "remark", "progress", "limited", "limit", "answering", "own", "conflict", "mine",
+    const names = ["bar", "saved", "progress", "limited", "limit", "answering", "own", "conflict", "torn", "mine",
       "theirs", "writing", "answer", "count", "back", "next", "list", "review", "confirm", "missing", "unsaved", "elsewhere", "sure", "write"];
     for (const name of names) this[`$${name}`] = find(name);
+    // Beside the portal's own notice, at the foot of the screen: what is said there moves nothing on the page.
+    for (const name of ["warning", "remark"]) this[`$${name}`] = document.querySelector(`[data-${name}]`);
     Object.assign(this, { portal, t, main, heading: main.querySelector("h1"), isWriting: new Set(), title: document.title, ownSpoken: 0 });
     this.states = { answered: t("answered"), not_answered: t("not_answered"), not_opened: t("not_opened"),
-      time_over: t("time_over"), sending: t("sending") };
+      time_over: t("time_over"), sending: t("sending"), not_saved: t("not_saved") };
   }
 
   step(name, over, text = "") {
@@ -19,14 +21,18 @@ export class View {
     const parts = [over, text].filter(Boolean).map((part, place) => {
       const span = document.createElement("span");
       span.className = place || !text ? "asked" : "over";
+      if (place) span.dir = "auto";
       span.textContent = part;
       return span;
     });
     this.heading.replaceChildren(parts[0], ...(parts[1] ? [" ", parts[1]] : []));
   }
 
+  // The heading's start is to be seen, also of a question that is longer than the screen.
   focus() {
-    this.heading.focus();
+    this.heading.focus({ preventScroll: true });
+    const { top, bottom } = this.heading.getBoundingClientRect(), isUnderBar = top < this.$bar.getBoundingClientRect().bottom;
+    if (isUnderBar || bottom > innerHeight) this.heading.scrollIntoView({ block: "start" });
   }
 
   focusAnswer() {
@@ -38,24 +44,36 @@ export class View {
     this.$remark.hidden = !text;
   }
 
+  // The words stand until something is pressed; the time left stays marked.
   warn(limit, left) {
-    const text = limit && left > 0 ? this.t("last_minutes", { span: this.portal.span(limit) }) : "";
+    const warned = left > 0 ? limit : undefined;
+    if (warned === this.warned) return;
+    this.warned = warned;
+    const text = warned ? this.t("last_minutes", { span: this.portal.span(limit) }) : "";
     this.portal.write(this.$warning, text);
     this.$warning.hidden = !text;
+    this.$bar.classList.toggle("last", Boolean(limit));
+  }
+
+  unwarn() {
+    this.$warning.hidden = true;
+  }
+
+  leave() {
+    this.remark("");
+    this.unwarn();
   }
 
   showElsewhere(text) {
     this.step("elsewhere", this.t("elsewhere"));
     this.$elsewhere.textContent = text;
     this.$saved.textContent = "";
-    this.remark("");
     this.warn();
   }
 
   showEnding() {
     this.step("ending", this.t("ending"));
     this.$answer.readOnly = true;
-    this.remark("");
   }
 
   showQuestion(asked, questions, situation) {
@@ -75,7 +93,7 @@ export class View {
 
   // The text as it stands, or both texts of a conflict.
   showAnswer(asked, { draft, isOver, recorded }) {
-    const { $answer, $conflict, $mine, $theirs, $writing } = this;
+    const { $answer, $conflict, $mine, $theirs, $writing } = this, wasTyping = document.activeElement === $answer;
     if ($answer.value !== draft.text) $answer.value = draft.text;
     $answer.readOnly = isOver;
     $conflict.hidden = !draft.theirs;
@@ -83,6 +101,8 @@ export class View {
     $theirs.textContent = draft.theirs ? draft.theirs.text : "";
     const isSpoken = asked.kind !== "text" && !draft.text && !this.isWriting.has(asked.number);
     $writing.hidden = Boolean(draft.theirs) || isSpoken;
+    // To the words, not to a button, which the next key would press.
+    if (draft.theirs && wasTyping) this.$torn.focus();
     if (this.$write) {
       this.$write.hidden = Boolean(draft.text) || isOver || recorded === "recording";
       this.portal.write(this.$write, this.isWriting.has(asked.number) ? this.t("write_hide") : this.t("write"));
@@ -127,29 +147,59 @@ export class View {
   }
 
   showReview(rows) {
-    const { t } = this;
-    this.step("review", t("review"));
-    this.$review.replaceChildren(...rows.map((row, place) => this.reviewed(row, place + 1, rows.length)));
+    this.step("review", this.t("review"));
+    this.drawReview(rows);
   }
 
-  reviewed([asked, { draft, recorded, state, isOpen, isOver }], n, all) {
+  // Only what has changed is drawn again, so that nobody loses the place or the focus.
+  drawReview(rows) {
+    const { $review } = this, drawn = rows.map((row, place) => this.reviewed(row, place + 1, rows.length));
+    if ($review.childElementCount !== rows.length) return $review.replaceChildren(...drawn);
+    return drawn.forEach((row, place) => {
+      const old = $review.children[place];
+      if (old.isEqualNode(row)) return;
+      const held = old.contains(document.activeElement);
+      old.replaceWith(row);
+      if (held) row.querySelector("button").focus({ preventScroll: true });
+    });
+  }
+
+  reviewed([asked, { draft, recorded, state, safety, isOpen, isOver }], n, all) {
     const { t } = this, text = draft.text.trim();
     const title = element("h2", isOpen ? `${n}. ${asked.text}` : t("position", { n, all }));
-    const said = text || (recorded === "sent" ? t("recorded_answer") : "");
+    const said = text ? excerpt(text) : recorded === "sent" ? t("recorded_answer") : "";
+    const parts = said ? [element("p", said, "text")] : [];
+    if (draft.late) parts.push(element("p", this.safetyOf(safety, draft), "soft"));
+    for (const part of [title, ...parts]) part.dir = "auto";
     const edit = button(isOver ? t("read") : state === "answered" ? t("edit") : t("to_answer"), { go: asked.number });
     edit.setAttribute("aria-label", `${edit.textContent}: ${t("position", { n, all })}`);
     const row = element("div", "", "row");
     row.append(element("p", this.states[state], `mark ${state}`), edit);
-    const excerpt = element("p", said.length > EXCERPT ? `${said.slice(0, EXCERPT)}...` : said, "text");
-    return item(title, ...(said ? [excerpt] : []), row);
+    return item(title, ...parts, row);
   }
 
   // The words for one state of an answer.
   safetyOf(state, draft) {
     const { t } = this;
-    if (state === "saved") return t("saved", { time: this.portal.timeOf(draft.savedAt) });
+    if (state === "saved") return t("saved", { time: this.timeOf(draft.savedAt) });
     if (state === "too_long") return t("too_long", { n: draft.text.length - this.$answer.maxLength });
-    return { saving: t("saving"), kept: t("kept"), not_kept: t("not_kept") }[state] ?? "";
+    return { saving: t("saving"), kept: t("kept"), not_kept: t("not_kept"), conflict: t("unsaved_conflict"), apart: t("apart"),
+      late: t("late") }[state] ?? "";
+  }
+
+  // "12:50 PM IST", on the clock of the booked times, as the page writes all others.
+  timeOf(at) {
+    const { offset, zone } = this.$saved.dataset, local = new Date(at + offset * 60_000), hour = local.getUTCHours();
+    const [hours, minutes] = [hour % 12 || 12, local.getUTCMinutes()].map((number) => String(number).padStart(2, "0"));
+    return `${hours}:${minutes} ${hour < 12 ? "AM" : "PM"} ${zone}`;
+  }
+
+  // What became of the answer to a question whose own time is over just now.
+  passed(number, { draft, recorded, safety }) {
+    const { t } = this, written = { saved: t("passed_saved"), saving: t("passed_saving"), kept: t("passed_kept"),
+      not_kept: t("not_kept"), apart: t("passed_apart"), late: t("passed_late") }[safety];
+    const spoken = { sent: t("passed_sent"), sending: t("passed_sending"), recording: t("passed_sending") }[recorded];
+    return [t("limit_passed", { n: number }), draft.text.trim() && written, spoken].filter(Boolean).join(" ");
   }
 
   showSafety(draft, state) {
@@ -179,6 +229,17 @@ function element(name, text, className = "") {
   made.textContent = text;
   if (className) made.className = className;
   return made;
+}
+
+// The beginning of a text, cut between two of what readers take for one sign.
+function excerpt(text) {
+  const signs = Intl.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }).segment(text) : text;
+  let end = 0, count = 0;
+  for (const sign of signs) {
+    if (count++ === EXCERPT) return `${text.slice(0, end)}...`;
+    end += (sign.segment ?? sign).length;
+  }
+  return text;
 }
 
 function button(text, data) {

@@ -71,11 +71,12 @@ def save(
 ) -> Saved:
     """Makes a page's text the answer to a question, as the next revision.
 
-    A page counts its saves in `sequence`: one that is not above the last is answered as saved already, even when the
-    question is closed by then. Its own text a page replaces freely; that of another only if it knew it, `base_revision`
-    being the revision it was written on (0 for none). A text that equals the answer makes no new revision. What the page
-    that finished had sent before is taken until GRACE after its finish. Refused texts are kept as copies where there is
-    room (`kept`; the page keeps the others), so that nothing is lost. What is stored of a text, `drafts.ready` says.
+    A page counts its saves in `sequence`: one that is not above the last, or whose text is the answer, is answered as
+    saved already, even when the question is closed by then. Its own text a page replaces freely; that of another only
+    if it knew it, `base_revision` being the revision it was written on (0 for none). A text that equals the answer
+    makes no new revision. What the page that finished had sent before is taken until GRACE after its finish. Refused
+    texts are kept as copies where there is room (`kept`; the page keeps the others), so that nothing is lost. What is
+    stored of a text, `drafts.ready` says.
 
     Raises NotFound and AnswerRefused, in this order: not_running (`state`, `kept`), question_unknown, text_too_long,
     text_unreadable, taken_over (`kept`), question_not_opened, question_closed (`kept`), conflict (`revision`, `text`,
@@ -126,6 +127,8 @@ def _decide_for_holder(db: Database, locked: Locked, current: Current, draft: Dr
     if current.is_unopened:
         return holds.question_not_opened()
     if current.is_closed(draft.at):
+        if current.revision and draft.text == current.text:
+            return current.saved
         is_kept = _keep_refused(db, locked, current, draft, answer_copies.LATE)
         what = "The time for this question is over."
         return AnswerRefused("question_closed", what, "go on to the next question.", kept=is_kept)

@@ -156,7 +156,7 @@ def _outcome(result: RowResult) -> tuple:
 
 
 def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict[str, object]]:
-    """The batch's rows in the file's order, each with its outcome (or plan), its words, its interview and job.
+    """The batch's rows in the file's order, each with its outcome (or plan), its words, its interview, job and slot.
 
     `only` keeps rows with one of these outcomes or planned actions.
     """
@@ -165,11 +165,12 @@ def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict
     )
     sql = (
         "SELECT r.line, coalesce(r.outcome, r.plan), coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix,"
-        " r.who, r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone"
+        " r.who, r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone, h.slot_id"
         " FROM batch_row r LEFT JOIN interview i ON i.id = r.interview_id LEFT JOIN job j ON j.id = i.job_id"
+        " LEFT JOIN interview_schedule h ON h.interview_id = i.id AND h.state = 'booked'"
         f" WHERE r.batch_id = ?{condition} ORDER BY r.line"
     )
     names = ("line", "outcome", "code", "column", "message", "fix", "who", "interview_id", "notification_id",
-             "job_title", "company_name", "started_at", "timezone")  # fmt: skip
+             "job_title", "company_name", "started_at", "timezone", "slot_id")  # fmt: skip
     for row in fetch(db, sql, (batch_id, *parameters)):
         yield dict(zip(names, row, strict=True))

@@ -8,7 +8,7 @@ from store.database import Database, fetch
 from store.errors import AnswerRefused
 from store.holds import Locked
 from store.ids import is_id
-from store.takes import DISCARDED, ENDINGS, UPLOADING, Recorded
+from store.takes import COMPLETE, DISCARDED, ENDINGS, UPLOADING, Recorded
 
 TAKES_BEGUN = 200
 """Takes of one question, whatever became of them; a person does not begin so many."""
@@ -17,12 +17,15 @@ BYTES_A_SECOND = 400_000
 LIMIT_GRACE = timedelta(seconds=15)
 """How long after a question's own time its answer or a new take is still saved."""
 UPLOAD_ALLOWANCE = timedelta(minutes=10)
-"""How long after the end of the question's time, or of the interview, a take begun in time may still be sent."""
+"""How long after the end of the question's time, or of the interview, what was recorded in time may still be sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Bytes that a page asks to have saved, from `offset` on. `limit` is the largest size of the recording in bytes."""
+    """Bytes that a page asks to have saved, from `offset` on. `limit` is the largest size of the recording in bytes.
+
+    `recorded_at` is when the recording began, as the page says.
+    """
 
     session_id: int
     number: int
@@ -34,6 +37,12 @@ class Chunk:
     is_final: bool
     limit: int
     now: datetime
+    recorded_at: datetime | None = None
+
+    @property
+    def begun_at(self) -> datetime:
+        """When the recording began; now, if the page does not say it or has a clock that is ahead."""
+        return self.now if self.recorded_at is None else min(self.recorded_at, self.now)
 
     @property
     def end(self) -> int:
@@ -57,35 +66,53 @@ class Admitted:
 
     locked: Locked
     known: Recorded | None
-    is_own: bool
-    """Whether the page goes on with its own take, which needs no hold and changes none."""
+    needs_hold: bool
+    """Whether only the holder may send it: neither what goes on with a page's own take nor what comes after the end."""
 
 
 def admit(db: Database, chunk: Chunk) -> Admitted:
     """Looks at all but the chunk's place in its take. Raises NotFound for an unknown session, and AnswerRefused.
 
     A page may complete its own take though another page holds the interview by now, and for UPLOAD_ALLOWANCE after the
-    interview's end; all else is for the holder while it runs.
+    interview's end. For so long a take may also begin that was recorded in time and could not be sent, if its question
+    has no complete one. All else is for the holder while the interview runs.
     """
     locked = holds.lock(db, chunk.session_id, chunk.now)
     known = takes.known(db, chunk.session_id, chunk.take)
     is_own = known is not None and known.page == chunk.page
-    if not (is_own and _may_be_completed(locked, chunk.now)):
+    is_over = locked.access.state != sessions.RUNNING
+    if is_over and not ((is_own or known is None) and _comes_in_time(db, locked, chunk, known)):
         holds.check_running(locked)
     kind, closes_at = _question(db, chunk)
-    if not is_own and not locked.standing.admits(chunk.page):
+    needs_hold = not (is_own or is_over)
+    if needs_hold and not locked.standing.admits(chunk.page):
         raise holds.taken_over()
     _check_type(chunk, kind)
-    if closes_at is not None:
-        _check_in_time(chunk, closes_at + LIMIT_GRACE + (timedelta(0) if known is None else UPLOAD_ALLOWANCE))
+    if closes_at is not None and not _is_in_time(db, chunk, known, closes_at + LIMIT_GRACE):
+        raise AnswerRefused("question_closed", "The time for this question is over.", "go on to the next question.")
     if chunk.end > chunk.limit:
         raise _too_large(f"A recording has at most {chunk.limit} bytes.")
-    return Admitted(locked, known, is_own)
+    return Admitted(locked, known, needs_hold)
 
 
-def _may_be_completed(locked: Locked, now: datetime) -> bool:
+def _comes_in_time(db: Database, locked: Locked, chunk: Chunk, known: Recorded | None) -> bool:
     over_at = locked.view.finished_at or locked.access.ends_at
-    return locked.access.state in (sessions.RUNNING, sessions.DONE) and now < over_at + UPLOAD_ALLOWANCE
+    return locked.access.state == sessions.DONE and _is_in_time(db, chunk, known, over_at)
+
+
+def _is_in_time(db: Database, chunk: Chunk, known: Recorded | None, over_at: datetime) -> bool:
+    """Whether the chunk may come now, where all should have been said by `over_at`."""
+    if chunk.now < over_at:
+        return True
+    was_in_time = known is not None or (chunk.begun_at < over_at and not _has_answer(db, chunk))
+    return was_in_time and chunk.now < over_at + UPLOAD_ALLOWANCE
+
+
+def _has_answer(db: Database, chunk: Chunk) -> bool:
+    if not is_id(chunk.number):
+        return False
+    sql = "SELECT 1 FROM recording WHERE session_id = ? AND number = ? AND state = ? LIMIT 1"
+    return bool(fetch(db, sql, (chunk.session_id, chunk.number, COMPLETE)))
 
 
 def _question(db: Database, chunk: Chunk) -> tuple[str, datetime | None]:
@@ -98,11 +125,6 @@ def _question(db: Database, chunk: Chunk) -> tuple[str, datetime | None]:
     if limit is not None and opened_at is None:
         raise holds.question_not_opened()
     return kind, None if limit is None else times.from_epoch(opened_at + limit)
-
-
-def _check_in_time(chunk: Chunk, closed_at: datetime) -> None:
-    if chunk.now >= closed_at:
-        raise AnswerRefused("question_closed", "The time for this question is over.", "go on to the next question.")
 
 
 def _check_type(chunk: Chunk, kind: str) -> None:

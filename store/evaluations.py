@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from store import events, plain_text, sessions, times
+from store import events, pages, plain_text, sessions, times
 from store.database import Database, changing, execute, fetch, is_sqlite
 from store.errors import EvaluationRefused, NotFound
 from store.ids import is_id
@@ -16,7 +16,6 @@ TRAITS, TRAIT_LENGTH, SUGGESTIONS_LENGTH = 30, 60, 5_000
 """How many traits, and characters of a trait's name and of the suggestions."""
 DETAILS_BYTES, DETAILS_DEPTH = 50_000, 50
 """Of the details as compact JSON in UTF-8. The depth keeps them readable for programs with deeper stacks than ours."""
-LARGEST_PAGE = 1_000
 FIELDS = ("interview_id", "overall_score", "traits", "suggestions", "details")
 
 
@@ -104,15 +103,12 @@ def delete(db: Database, evaluation_id: int, now: datetime) -> None:
         _record(db, "evaluation_deleted", before, times.epoch(now), old_score=before.overall_score)
 
 
-def listed(db: Database, candidate_id: int | None = None, after: int = 0, limit: int = 100) -> list[Evaluation]:
+def listed(db: Database, candidate_id: int | None = None, after: int = 0, limit: int = pages.ROWS) -> list[Evaluation]:
     """At most `limit` evaluations with ids above `after`, lowest id first: all of them, or one candidate's.
 
-    Raises NotFound for an unknown candidate, EvaluationRefused for a limit or a start that is out of range.
+    Raises NotFound for an unknown candidate, PageRefused for a limit or a start that is out of range.
     """
-    if after != 0 and not is_id(after):
-        raise _refused("value_range", "after", "is no id.", "give the last id of the page before, or 0.")
-    if not is_id(limit) or limit > LARGEST_PAGE:
-        raise _refused("value_range", "limit", "is out of range.", f"give a whole number from 1 to {LARGEST_PAGE}.")
+    pages.check(after, limit)
     condition, parameters = "e.id > ?", [after]
     if candidate_id is not None:
         if not is_id(candidate_id) or not fetch(db, "SELECT 1 FROM candidate WHERE id = ?", (candidate_id,)):

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from store.database import Database, execute, execute_many, fetch, writing
-from store.errors import NotFound
+from store.errors import NotFound, StoreError
 from store.ids import is_id
 
 KINDS = ("text", "audio", "video")
 """How a question is answered, from what needs least to what needs most of a candidate's device."""
+MOST = 50
+"""Questions of a job, and so of an interview: no number is beyond it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,10 @@ _NEEDS = (
     f" (SELECT {_STRENGTH} FROM question WHERE job_id = i.job_id), ?)"
     " FROM interview_session s JOIN interview i ON i.id = s.interview_id WHERE s.id = ?"
 )
+_LIMITED = (
+    "SELECT 1 FROM question q JOIN interview i ON i.job_id = q.job_id JOIN interview_session s ON s.interview_id = i.id"
+    " WHERE s.id = ? AND q.time_limit_seconds IS NOT NULL LIMIT 1"
+)
 
 
 def of_job(db: Database, job_id: int) -> tuple[Question, ...]:
@@ -61,6 +67,11 @@ def needs(db: Database, session_id: int) -> str:
     return ("", "audio", "video")[rows[0][0]] if rows else ""
 
 
+def has_limits(db: Database, session_id: int) -> bool:
+    """Whether a question of the session's job has a time limit of its own; False for an unknown session."""
+    return bool(fetch(db, _LIMITED, (session_id,)))
+
+
 def copy_to_session(db: Database, session_id: int) -> None:
     """Gives the session the questions of its job as they are now, numbered from 1; one that has some keeps them.
 
@@ -76,7 +87,12 @@ def copy_to_session(db: Database, session_id: int) -> None:
 
 
 def replace(db: Database, job_id: int, questions: Sequence[Question]) -> None:
-    """Makes these the job's questions, in this order; interviews that have begun keep theirs. Raises NotFound."""
+    """Makes these the job's questions, in this order; interviews that have begun keep theirs.
+
+    Raises NotFound, and StoreError for more than MOST.
+    """
+    if len(questions) > MOST:
+        raise StoreError(f"{len(questions)} questions are too many for one job.", f"give at most {MOST}.")
     with writing(db):
         if not is_id(job_id) or not fetch(db, "SELECT 1 FROM job WHERE id = ?", (job_id,)):
             raise NotFound("job_id", job_id)

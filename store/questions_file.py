@@ -32,8 +32,8 @@ from store.settings import Settings
 from store.writer import add_jobs
 
 COLUMNS = ("job_title", "company_name", "position", "question", "kind", "time_limit_seconds")
-LAST_POSITION, QUESTION_LENGTH = 50, 2_000
-"""Questions of a job, as their positions differ; characters of a question, after cleaning."""
+QUESTION_LENGTH = 2_000
+"""Characters, after cleaning."""
 SHORTEST_LIMIT, LONGEST_LIMIT = 10, 3_600
 """Seconds."""
 ROWS = 20_000
@@ -158,7 +158,7 @@ def _kind(text: str) -> str:
     return kind
 
 
-_read_position = whole_number(None, "position", "position_range", LAST_POSITION)
+_read_position = whole_number(None, "position", "position_range", questions.MOST)
 
 
 def _position(text: str) -> int:

@@ -43,10 +43,12 @@ def append(
     folder: Path,
     limit: int,
     now: datetime,
+    recorded_at: datetime | None = None,
 ) -> Take:
     """Saves one chunk of a take at its offset; the first begins the take, the final one completes it.
 
-    The last chunk sent again is answered as saved. `limit` is the largest size in bytes. A question keeps TAKES_KEPT takes:
+    The last chunk sent again is answered as saved. `limit` is the largest size in bytes; `recorded_at` is when the recording
+    began, which lets a take begin late that could not be sent in time. A question keeps TAKES_KEPT takes:
     a new one beyond takes the place of the oldest that is not complete, a complete one that of those complete before.
 
     Raises NotFound for an unknown session, RecordingsUnusable, and AnswerRefused: take_invalid, not_running (`state`),
@@ -57,7 +59,7 @@ def append(
     if not takes.is_name(take):
         raise AnswerRefused("take_invalid", "This is no name of a take.", "give 16 to 43 letters, digits, - and _.")
     kind = media_type.partition(";")[0].strip().lower() if isinstance(media_type, str) else ""
-    asked = Chunk(session_id, number, take, page, kind, offset, chunk, is_final, limit, now)
+    asked = Chunk(session_id, number, take, page, kind, offset, chunk, is_final, limit, now, recorded_at)
     admitted = chunks.admit(db, asked)
     if admitted.known is None:
         chunks.check_first(db, asked)
@@ -107,7 +109,7 @@ def _save(db: Database, chunk: Chunk) -> Recorded:
     with changing(db):
         # A take-over or a finish that came while the bytes were written is not passed over.
         admitted = chunks.admit(db, chunk)
-        if not admitted.is_own:
+        if admitted.needs_hold:
             _hold(db, admitted, chunk)
         if admitted.known is None:
             execute(db, _MAKE_ROOM, (DISCARDED, at, *place, DISCARDED, *place, DISCARDED, COMPLETE, TAKES_KEPT - 1))

@@ -42,10 +42,10 @@ class Installation:
     """A record, its ring, and a portal serving it."""
 
     def __init__(self, url, folder, more):
-        self.more = more
+        self.more, self.folder = {"BACKEND_URL": "http://portal.example"} | more, folder
         self.url, self.ring_path, self.booked = url, folder / "key_ring.json", 0
         self.settings = Settings(
-            database_url=url, session_key_ring=str(self.ring_path), backend_url="http://portal.example", portal_port=0
+            database_url=url, session_key_ring=str(self.ring_path), backend_url=self.more["BACKEND_URL"], portal_port=0
         )
         self.db = database.open_record(url)
         self.ring = session_keys.load_ring(self.db, str(self.ring_path), now=times.now())
@@ -53,13 +53,19 @@ class Installation:
 
     def launch(self):
         environment = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "SESSION_KEY_RING": str(self.ring_path),
-                       "BACKEND_URL": "http://portal.example", "PORTAL_HOST": "127.0.0.1", "PORTAL_PORT": "0",
-                       "PORTAL_HOSTS": "", **self.more}  # fmt: skip
+                       "PORTAL_HOST": "127.0.0.1", "PORTAL_PORT": "0", "PORTAL_HOSTS": "", **self.more}  # fmt: skip
         with open(self.errors, "w") as errors:
             return subprocess.Popen(
                 [sys.executable, str(places.ROOT / "portal.py")],
                 env=environment, cwd="/", text=True, stdout=subprocess.PIPE, stderr=errors,
             )  # fmt: skip
+
+    def serve(self):
+        """Starts a portal; gives it and its port."""
+        child = self.launch()
+        ready = child.stdout.readline()
+        assert ready.startswith("READY http://127.0.0.1:"), self.errors.read_text()
+        return child, int(ready.rsplit(":", 1)[1])
 
     def ask(self, method, path, headers=None, body=None):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -69,16 +75,21 @@ class Installation:
         connection.close()
         return answer
 
-    def book(self, starts_in, minutes=45):
-        """Books an interview that starts so long from now; gives its ids and key."""
+    def request(self, starts_in, minutes=45):
+        """Asks for an interview that starts so long from now, for a candidate and a job of its own."""
         self.booked += 1
         start = times.now().replace(microsecond=0) + starts_in
-        request = BookingRequest(
+        return BookingRequest(
             candidate_name=f"Asha <b>{self.booked}</b>", email=f"a{self.booked}@example.com",
             address=f"a{self.booked}@example.com", job_title=f"Nurse {self.booked}", company_name="Acme",
             starts_at=start, ends_at=start + minutes * MINUTE, timezone="Asia/Kolkata",
             candidate_timezone="Europe/Berlin",
         )  # fmt: skip
+
+    def book(self, starts_in, minutes=45):
+        """Books an interview that starts so long from now; gives its ids and key."""
+        request = self.request(starts_in, minutes)
+        start = request.starts_at
         made = booking.book_slot(self.db, request, settings=self.settings, ring=self.ring, now=start - 2 * DAY)
         row = fetch(self.db, "SELECT id, public FROM interview_session WHERE interview_id = ?", (made.interview_id,))[0]
         key = session_keys.session_key(row[1], "1", 1, self.ring)
@@ -105,13 +116,10 @@ class Installation:
 
 
 @contextmanager
-def running(url, folder, **more):
-    """An installation whose portal runs, with `more` settings as variables."""
-    installation = Installation(url, folder, more)
-    child = installation.launch()
-    ready = child.stdout.readline()
-    assert ready.startswith("READY http://127.0.0.1:"), installation.errors.read_text()
-    installation.port = int(ready.rsplit(":", 1)[1])
+def running(url, folder, kind=Installation, **more):
+    """An installation of that kind whose portal runs, with `more` settings as variables."""
+    installation = kind(url, folder, more)
+    child, installation.port = installation.serve()
     yield installation
     child.terminate()
     assert child.wait(10) == 0

@@ -1,64 +1,37 @@
 """The office that the tests of proof share: mails booked, composed and delivered, a Maildir, a portal child process."""
 
 import http.server
-import os
 import shutil
-import subprocess
-import sys
 import threading
-from datetime import timedelta
+from dataclasses import replace
 from types import SimpleNamespace
 
+import portal_office
 import pytest
 from conftest import _emptied
+from portal_office import DAY, HOUR, Installation
 
 from mailer import mailbox
 from mailer.messages import compose
 from mailer.proof import prove
-from store import booking, database, outbox, places, session_keys, times
+from store import booking, outbox, session_keys, times
 from store.database import execute
 from store.facts import HandOver
 from store.outbox import Settlement
-from store.requests import BookingRequest
-from store.settings import Settings
 
-MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 SITE, SENDER = "https://interviews.example.com", "jobs@example.com"
 
 
-class Office:
-    """A record, its ring, and a portal serving it. Mails are delivered as the sandbox does it."""
+class Office(Installation):
+    """An installation whose mails are delivered as the sandbox does it."""
 
-    def __init__(self, url, folder):
-        self.url, self.ring_path, self.booked, self.port = url, folder / "key_ring.json", 0, 0
-        self.settings = Settings(database_url=url, session_key_ring=str(self.ring_path), backend_url=SITE)
-        self.db = database.open_record(url)
-        self.ring = session_keys.load_ring(self.db, str(self.ring_path), now=times.now())
-        self.folder = folder
-        self.mailbox = None
-
-    def serve(self, **changes):
-        environment = {"PATH": os.environ["PATH"], "DATABASE_URL": self.url, "SESSION_KEY_RING": str(self.ring_path),
-                       "BACKEND_URL": SITE, "PORTAL_HOST": "127.0.0.1", "PORTAL_PORT": "0",
-                       "PORTAL_HOSTS": ""}  # fmt: skip
-        child = subprocess.Popen(
-            [sys.executable, str(places.ROOT / "portal.py")], env=environment | changes, cwd="/", text=True,
-            stdout=subprocess.PIPE,
-        )  # fmt: skip
-        ready = child.stdout.readline()
-        assert ready.startswith("READY http://"), "the portal did not start"
-        return child, int(ready.rsplit(":", 1)[1])
+    mailbox = None
 
     def book(self, starts_in=DAY, minutes=45, name="Asha"):
-        self.booked += 1
-        start = times.now().replace(microsecond=0) + starts_in
-        request = BookingRequest(
-            candidate_name=f"{name} <{self.booked}> रॉय", email=f"a{self.booked}@example.org",
-            address=f"a{self.booked}@example.org", job_title=f"Nurse {self.booked}", company_name="Acme",
-            starts_at=start, ends_at=start + minutes * MINUTE, timezone="Asia/Kolkata",
-            candidate_timezone="Europe/Berlin",
-        )  # fmt: skip
-        return booking.book_slot(self.db, request, settings=self.settings, ring=self.ring, now=start - 2 * DAY)
+        one = self.request(starts_in, minutes)
+        email = one.email.replace(".com", ".org")
+        asked = replace(one, candidate_name=f"{name} <{self.booked}> रॉय", email=email, address=email)
+        return booking.book_slot(self.db, asked, settings=self.settings, ring=self.ring, now=asked.starts_at - 2 * DAY)
 
     def move(self, booked, starts_in):
         start = times.now().replace(microsecond=0) + starts_in
@@ -101,15 +74,8 @@ def running(request, tmp_path_factory):
     else:
         shutil.copy(request.getfixturevalue("_sqlite_template"), folder / "record.db")
         url = f"sqlite:///{folder}/record.db"
-    office = Office(url, folder)
-    child, office.port = office.serve()
-    yield office
-    child.terminate()
-    assert child.wait(10) == 0
-    child.stdout.close()
-    office.db.close()
-    if not database.is_sqlite(office.db):
-        office.db.close_all()
+    with portal_office.running(url, folder, Office, BACKEND_URL=SITE) as office:
+        yield office
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_long_text_that_its_page_empties_is_kept(room):
 
 
 def test_a_save_is_a_persons_touch(room):
-    assert room.session("engaged_at") is None
+    room.desk.change("UPDATE interview_session SET engaged_at = NULL WHERE id = ?", room.session_id)
     room.save("typed")
     assert room.session("engaged_at") == times.epoch(room.now)
 
@@ -177,6 +177,15 @@ def test_a_save_whose_reply_was_lost_is_confirmed_even_when_the_time_is_over(roo
     room.beat(question=2)
     saved = room.save("in time", number=2)
     assert room.later(LIMIT + 100).save("in time", number=2) == saved
+
+
+def test_a_text_that_is_the_answer_is_confirmed_when_the_time_is_over_whichever_page_sends_it_again(room):
+    room.beat(question=2)
+    saved = room.save("in time", number=2)
+    room.later(LIMIT + LIMIT_GRACE.total_seconds())
+    assert room.save("in time", sequence=7, number=2) == saved
+    assert refusal(room.save, "", sequence=8, number=2) == ("question_closed", {"kept": True})
+    assert (room.answer(2), room.copies(2)) == (("in time", 1), [])
 
 
 def test_answers_are_saved_until_the_grace_is_over_and_kept_after_it(room):

@@ -189,3 +189,76 @@ def test_a_question_with_a_time_limit_is_recorded_only_once_it_is_opened(desk, s
     assert (refusal(send), folder.exists()) == ("question_not_opened", False)
     answers.heartbeat(desk.db, session_id, page=PAGE, question=3, engaged=True, now=desk.now)
     assert send().size == 100
+
+
+def after_the_end(desk, send, session_id):
+    """Finishes the interview a minute from now; sends a take that was recorded before, and `later` counts from then."""
+    answers.finish(desk.db, session_id, page=PAGE, now=desk.now + MINUTE)
+
+    def sent(*arguments, later=SECOND, **changes):
+        return send(*arguments, later=MINUTE + later, **({"recorded_at": desk.now} | changes))
+
+    return sent
+
+
+def test_a_take_that_was_recorded_in_time_begins_after_the_end(desk, send, session_id):
+    sent = after_the_end(desk, send, session_id)
+    assert sent().size == 100
+    assert sent(b"end", 100, later=10 * MINUTE - SECOND, is_final=True).state == "complete"
+    assert answers.counts(desk.db, session_id).answered == 1
+
+
+@pytest.mark.parametrize("later", [10 * MINUTE, 20 * MINUTE])
+def test_a_take_begins_late_only_for_so_long(desk, send, session_id, folder, later):
+    sent = after_the_end(desk, send, session_id)
+    assert (refusal(sent, later=later), folder.exists()) == ("not_running", False)
+
+
+@pytest.mark.parametrize("recorded_at", [MINUTE, 90 * SECOND, 1000 * MINUTE, None])
+def test_a_take_that_was_not_recorded_in_time_does_not_begin_late(desk, send, session_id, recorded_at):
+    sent = after_the_end(desk, send, session_id)
+    assert refusal(sent, recorded_at=recorded_at and desk.now + recorded_at) == "not_running"
+
+
+def test_a_take_does_not_begin_late_where_the_question_has_an_answer(desk, send, session_id):
+    send(is_final=True)
+    sent = after_the_end(desk, send, session_id)
+    assert refusal(sent, take=OTHER_TAKE) == "not_running"
+    assert sent(number=2, take=OTHER_TAKE, media_type="audio/webm").size == 100
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(1, "recording_type"), (4, "question_unknown"), (2**70, "question_unknown")]
+)
+def test_a_take_begins_late_only_for_a_spoken_question(desk, send, session_id, number, code):
+    sent = after_the_end(desk, send, session_id)
+    assert refusal(sent, number=number) == code
+
+
+def test_a_take_begins_late_only_for_a_question_that_was_opened(desk, send, session_id):
+    desk.change("UPDATE session_question SET time_limit_seconds = 60")
+    sent = after_the_end(desk, send, session_id)
+    assert refusal(sent) == "question_not_opened"
+
+
+@pytest.mark.parametrize("change", ["interview SET state = 'cancelled'", "interview_session SET begun_at = NULL"])
+def test_no_take_begins_late_where_there_was_no_interview(desk, send, tomorrow, change):
+    desk.change(f"UPDATE {change}")
+    over = tomorrow + timedelta(hours=1, seconds=31) - desk.now
+    assert refusal(send, later=over, recorded_at=desk.now) == "not_running"
+
+
+def test_a_take_that_begins_late_changes_no_hold(desk, send, session_id):
+    sent = after_the_end(desk, send, session_id)
+    before = desk.rows("SELECT page, held_at FROM interview_session")
+    assert sent(page=OTHER_PAGE).size == 100
+    assert desk.rows("SELECT page, held_at FROM interview_session") == before
+
+
+def test_a_take_that_was_recorded_in_its_questions_time_begins_after_it(desk, send):
+    desk.change("UPDATE session_question SET opened_at = ?, time_limit_seconds = 60", desk.epoch)
+    in_time, over = desk.now + 74 * SECOND, 75 * SECOND
+    assert refusal(send, later=over, recorded_at=desk.now + over) == "question_closed"
+    assert refusal(send, later=over + 10 * MINUTE, recorded_at=in_time) == "question_closed"
+    assert send(later=over + 10 * MINUTE - SECOND, recorded_at=in_time, is_final=True).size == 100
+    assert refusal(send, take=OTHER_TAKE, later=over + MINUTE, recorded_at=in_time) == "question_closed"

@@ -127,7 +127,7 @@ def test_when_a_questions_time_is_over_its_text_is_saved_and_the_next_one_is_sho
     page.click("[data-open]")
     write(page, "As fast as I can")
     page.wait_for_selector("h1:has-text('Question 3 of 3')")
-    assert page.locator("[data-remark]").inner_text().startswith("The time for question 2 is over.")
+    page.wait_for_selector("[data-remark]:text-is('The time for question 2 is over. What you wrote is saved.')")
     page.click("[data-back]")
     assert page.locator("[data-answer]").get_attribute("readonly") is not None
     assert page.locator("[data-answer]").input_value() == "As fast as I can"

@@ -13,7 +13,7 @@ import interview_room
 import pytest
 from smtp_server import SmtpServer
 
-from notebooks import portal_process
+from mailer import portal_process
 from store import database, places, sample, session_keys, times
 from store.candidates_file import CandidatesFile
 from store.database import fetch

@@ -4,10 +4,11 @@ import json
 import re
 
 import pytest
+from portal_office import OPS
 
 import portal
 from portal_site import OWN_HEADER, OWN_INTERVIEW, Site
-from store import holds, places, times
+from store import answers, evaluations, holds, pages, places, questions, requests, times
 
 DOCUMENT = json.loads((places.ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
 
@@ -20,19 +21,25 @@ def routes(db, settings, ring):
     return {(path, method) for path, method in found if path.startswith("/api/") or path in ("/healthz", "/readyz")}
 
 
+def parameters(operation):
+    """Its parameters, those that several share looked up."""
+    shared = DOCUMENT["components"]["parameters"]
+    return [shared[p["$ref"].rpartition("/")[2]] if "$ref" in p else p for p in operation.get("parameters", ())]
+
+
 def documented():
     return {(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods}
 
 
 def test_every_route_is_documented_and_nothing_else(routes):
     assert documented() == routes
-    assert len(routes) >= 19
+    assert len(routes) >= 20
 
 
 def test_every_part_of_a_path_is_a_documented_parameter():
     for path, methods in DOCUMENT["paths"].items():
         for method, operation in methods.items():
-            given = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            given = {p["name"] for p in parameters(operation) if p["in"] == "path"}
             assert given == set(re.findall(r"{(\w+)}", path)), (path, method)
 
 
@@ -46,9 +53,7 @@ def test_every_reference_leads_somewhere():
 
 def headers_named(name):
     """The schema of a header, and how many operations need it."""
-    given = [
-        one for methods in DOCUMENT["paths"].values() for of in methods.values() for one in of.get("parameters", ())
-    ]
+    given = [one for methods in DOCUMENT["paths"].values() for of in methods.values() for one in parameters(of)]
     found = [one for one in given if one["name"] == name]
     [schema] = {json.dumps(one["schema"]) for one in found}
     return json.loads(schema), sum(one.get("required", False) for one in found), len(found)
@@ -69,8 +74,6 @@ def test_a_page_is_named_as_it_is_documented():
 
 
 def test_the_limits_that_are_documented_are_those_that_are_held():
-    from store import answers, evaluations, requests
-
     text = DOCUMENT["paths"]["/api/interview/answers/{number}"]["put"]["requestBody"]["content"]["application/json"]
     assert text["schema"]["properties"]["text"]["maxLength"] == answers.TEXT_LENGTH
     rated = DOCUMENT["components"]["schemas"]["EvaluationInput"]["properties"]
@@ -79,3 +82,36 @@ def test_the_limits_that_are_documented_are_those_that_are_held():
     assert rated["traits"]["maxProperties"] == evaluations.TRAITS
     booked = DOCUMENT["paths"]["/api/interviews/slots/{id}/book_slot/"]["post"]["requestBody"]["content"]
     assert booked["application/json"]["schema"]["properties"]["booking_notes"]["maxLength"] == requests.NOTES_LENGTH
+
+
+def test_a_page_of_a_list_and_the_number_of_a_question_have_the_limits_that_are_documented():
+    limit = DOCUMENT["components"]["parameters"]["Limit"]["schema"]
+    assert (limit["default"], limit["maximum"]) == (pages.ROWS, pages.MOST_ROWS)
+    heard = DOCUMENT["paths"]["/api/interview/heartbeat"]["post"]["requestBody"]["content"]["application/json"]
+    numbers = [heard["schema"]["properties"]["question"]]
+    every = (of for methods in DOCUMENT["paths"].values() for of in methods.values())
+    numbers += [one["schema"] for of in every for one in parameters(of) if one["name"] == "number"]
+    assert [number["maximum"] for number in numbers] == [questions.MOST] * 4
+
+
+@pytest.fixture
+def asked(here):
+    """What ops are answered who ask with a query parameter of that name: the status, and the field that is refused."""
+
+    def asked(path, method, name):
+        answer = here.ask(
+            method.upper(), f"{path.replace('{id}', '1')}?{name}=x", OPS, "{}" if method != "get" else None
+        )
+        return answer.status, answer.data.get("field")
+
+    return asked
+
+
+def test_each_parameter_of_ops_that_is_documented_is_read_and_no_other(asked):
+    for path, methods in DOCUMENT["paths"].items():
+        for method, operation in methods.items():
+            if operation.get("security") == [{"ops": []}]:
+                known = [one["name"] for one in parameters(operation) if one["in"] == "query"]
+                assert [asked(path, method, name) for name in [*known, "more"]] == [
+                    (400, name) for name in [*known, "more"]
+                ]

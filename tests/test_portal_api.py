@@ -300,6 +300,7 @@ def test_what_is_no_recording_is_refused(upload):
     assert upload(WEBM, take="../../etc/passwd").status == 404
     assert upload(WEBM, take="short").status == 400
     assert upload(WEBM, offset="-1").status == 400
+    assert [upload(WEBM, more=f"&recorded_at={wrong}").status for wrong in ("-1", "now", "1" * 14, "1.5")] == [400] * 4
     assert upload(WEBM * 1000).status == 413
     assert upload(WEBM, **{"Content-Type": "application/json"}).status == 415
     assert upload(WEBM, **{"Sec-Fetch-Site": "cross-site"}).status == 403

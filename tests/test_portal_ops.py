@@ -1,4 +1,4 @@
-"""What ops and their systems ask over HTTP: booking into a slot, evaluations and recordings, with the token only."""
+"""What ops and their systems ask over HTTP: slots, booking into one, evaluations and recordings, with the token only."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from portal_office import DAY, HOUR, MINUTE, OPS, OPS_TOKEN, OWN, running
 from store import booking, recordings, times
 from store.database import execute, fetch
 
-LISTED = "/api/evaluation/crud/"
+LISTED, SLOTS = "/api/evaluation/crud/", "/api/interviews/slots/"
 WEBM = b"\x1a\x45\xdf\xa3" + b"sound" * 50
 
 
@@ -39,7 +39,7 @@ def of_same_job(here, booked):
 
 
 def book(here, slot, headers=OPS, **body):
-    return here.send("POST", f"/api/interviews/slots/{slot}/book_slot/", headers, **body)
+    return here.send("POST", f"{SLOTS}{slot}/book_slot/", headers, **body)
 
 
 def refused(answer):
@@ -80,6 +80,34 @@ def test_notes_stay_where_they_are_left_out_or_null(here):
     ] * 2
 
 
+def test_slots_of_an_interviews_job_are_listed_with_their_free_places_and_can_be_booked_into(here):
+    booked = here.book(DAY)
+    held, free, past = slot_of(here, booked), free_slot(here, booked, capacity=2), free_slot(here, booked, -HOUR)
+    listed = here.ask("GET", f"{SLOTS}?interview_id={booked.id}", OPS).data
+    assert [(one["id"], one["free"], one["interviews"]) for one in listed["slots"]] == [
+        (held, 0, [booked.id]), (free, 2, []),
+    ]  # fmt: skip
+    assert (listed["next_after"], past in [one["id"] for one in listed["slots"]]) == (None, False)
+    assert (
+        book(here, listed["slots"][1]["id"], interview_id=booked.id).data["starts_at"]
+        == listed["slots"][1]["starts_at"]
+    )
+
+
+def test_slots_are_listed_page_by_page(here):
+    booked = here.book(DAY)
+    made = [slot_of(here, booked), *(free_slot(here, booked, days * DAY) for days in (2, 3))]
+    asked = f"{SLOTS}?interview_id={booked.id}&limit=2"
+    first = here.ask("GET", asked, OPS).data
+    second = here.ask("GET", f"{asked}&after={first['next_after']}", OPS).data
+    assert [[one["id"] for one in page["slots"]] for page in (first, second)] == [made[:2], made[2:]]
+    assert (first["next_after"], second["next_after"]) == (made[1], None)
+
+
+def test_slots_for_an_unknown_interview_are_no_empty_list(here):
+    assert refused(here.ask("GET", f"{SLOTS}?interview_id=999999", OPS)) == (404, "not_found", "interview_id")
+
+
 def test_new_notes_for_the_slot_that_is_held_already_are_not_taken_and_the_answer_shows_those_that_stand(here):
     booked = here.book(DAY)
     slot = free_slot(here, booked)
@@ -99,6 +127,8 @@ def test_what_is_missing_or_malformed_is_named(here, body, field):
     slot = free_slot(here, here.book(DAY))
     answer = book(here, slot, **body)
     assert (answer.status, answer.data["field"]) == (400, field)
+    assert field in answer.data["message"]
+    assert answer.data["fix"].startswith("give ")
 
 
 def test_notes_that_are_too_long_are_named(here):
@@ -170,7 +200,8 @@ def test_one_place_asked_for_at_once_is_given_once(here):
     ({"Authorization": f"Bearer {OPS_TOKEN}x"}, 401, "wrong_token"), ({"Authorization": "Bearer \xff"}, 401, "wrong_token"),
 ])  # fmt: skip
 def test_without_the_token_nothing_is_told(here, headers, status, error):
-    for method, path in (("GET", LISTED), ("GET", f"{LISTED}1/"), ("GET", "/api/recordings/1"), ("POST", LISTED)):
+    looks = [("GET", path) for path in (LISTED, f"{LISTED}1/", SLOTS, "/api/recordings/1")]
+    for method, path in (*looks, ("POST", LISTED)):
         answer = here.ask(
             method, path, {"Content-Type": "application/json"} | headers, "{}" if method == "POST" else None
         )
@@ -256,10 +287,30 @@ def test_an_evaluation_with_a_wrong_field_names_it(here, completed, changes, fie
     assert (answer.status, answer.data["field"]) == (400, field)
 
 
-@pytest.mark.parametrize("query", ["candidate_id=x", "limit=0", "limit=501", "after=-1", "candidate_id=" + "9" * 30])
-def test_a_query_that_makes_no_sense_is_named(here, query):
+@pytest.mark.parametrize("query", [
+    "candidate_id=x", "limit=0", "limit=501", "after=-1", "candidate_id=" + "9" * 30, "limit=", "limit=2&limit=3",
+])  # fmt: skip
+def test_a_query_that_makes_no_sense_is_named_with_what_to_give(here, query):
     answer = here.ask("GET", f"{LISTED}?{query}", OPS)
-    assert (answer.status, answer.data["field"]) == (400, query.partition("=")[0])
+    name = query.partition("=")[0]
+    assert refused(answer) == (400, "value_invalid", name)
+    assert answer.data["message"].startswith(f"{name} is ")
+    assert answer.data["fix"].startswith("give ")
+
+
+def test_every_parameter_that_is_not_known_is_named_and_those_that_are(here):
+    answer = here.ask("GET", f"{LISTED}?page=2&limit=5&size=9&{'k1' + 'a' * 48}=1", OPS)
+    assert refused(answer) == (400, "unknown_parameter", "page")
+    assert answer.data["message"] == "Unknown: page, size, 1 with other signs than a-z and _."
+    assert answer.data["fix"] == "give only candidate_id, after, limit."
+
+
+def test_what_takes_no_parameter_refuses_any_and_does_nothing(here, completed):
+    made = rate(here, interview_id=completed.id, overall_score=5).data["id"]
+    answer = here.ask("DELETE", f"{LISTED}{made}/?dry_run=1", OPS)
+    assert refused(answer) == (400, "unknown_parameter", "dry_run")
+    assert answer.data["fix"] == "give none."
+    assert here.ask("GET", f"{LISTED}{made}/", OPS).status == 200
 
 
 def test_a_body_that_is_no_json_object_is_refused(here):

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 import portal
-from notebooks import portal_process
-from notebooks.portal_process import PortalFailed
+from mailer import portal_process
+from mailer.portal_process import PortalFailed
 from portal_server import AT_ONCE, READING, WRITING
 from store import database
 

@@ -253,3 +253,10 @@ def test_an_address_in_use_is_told_so():
 def test_an_address_in_brackets_is_understood():
     with listen(Settings(portal_host="[127.0.0.1]", portal_port=0)) as listener:
         assert listener.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_server_that_has_ended_may_be_told_to_stop_once_more():
+    served = Served()
+    served.stop()
+    served.server.close()
+    served.server.stop()

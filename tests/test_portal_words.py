@@ -61,6 +61,14 @@ def test_no_text_was_forgotten_in_english(language):
     assert {name for name in same if re.search("[A-Za-z]{2}", re.sub(r"\{\w+\}", "", english[name]))} == set()
 
 
+def test_no_sentence_stands_under_two_names():
+    by_status, said = re.compile(r"(error|advice)\.\w+"), {}
+    for name, text in texts(DEFAULT).items():
+        if not by_status.fullmatch(name):
+            said.setdefault(text, []).append(name)
+    assert [names for names in said.values() if len(names) > 1] == []
+
+
 @pytest.mark.parametrize("language", languages())
 def test_no_text_holds_markup_or_nothing(language):
     assert {name for name, text in texts(language).items() if re.search(r"[<>&]", text) or not text.strip()} == set()

@@ -7,7 +7,7 @@ from test_booking_races import race
 
 from store import questions, sessions
 from store.database import fetch
-from store.errors import NotFound
+from store.errors import NotFound, StoreError
 from store.questions import DEFAULT, Question
 
 OWN = (Question("Why us?"), Question("Say something.", "audio", 120), Question("Last one?", "text", 60))
@@ -57,6 +57,14 @@ def test_questions_for_a_job_that_does_not_exist_are_refused(db, booked, job_id)
     with pytest.raises(NotFound) as caught:
         questions.replace(db, job_id, OWN)
     assert caught.value.field == "job_id"
+
+
+def test_more_questions_than_an_interview_can_have_leave_the_ones_before(db, job_id):
+    most = [Question(f"Number {number}?") for number in range(questions.MOST)]
+    questions.replace(db, job_id, most)
+    with pytest.raises(StoreError, match="51 questions are too many"):
+        questions.replace(db, job_id, [*most, Question("One more?")])
+    assert questions.of_job(db, job_id) == tuple(most)
 
 
 def test_questions_that_the_database_refuses_leave_the_ones_before(db, job_id):

@@ -2,7 +2,9 @@
 
 import page_office
 import pytest
+import recording_device
 from page_office import ARGUMENTS, MINUTE, answers, enter, heading, launched, reach, save, stand, takes, until
+from recording_device import RECORDINGS, SEEN, SPOKEN, file_of, live, record, recorded, until_sent, wait_sent
 
 from store import times
 from store.database import execute
@@ -11,56 +13,7 @@ from store.questions import Question
 here, book, begun, browser, device = (
     page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
 )  # fmt: skip
-SPOKEN = (Question("Say who you are.", "audio"), Question("And why?"))
-SEEN = (Question("Show yourself.", "video"),)
-RECORDINGS = "**/recordings/*"
-
-
-@pytest.fixture
-def page(device):
-    """A phone's page that may use the microphone and the camera, and whose sources of sound and picture are counted."""
-    opened = device(permissions=["microphone", "camera"])
-    opened.add_init_script("""{ window.tracks = []; const open = MediaDevices.prototype.getUserMedia;
-        MediaDevices.prototype.getUserMedia = async function (...asked) {
-            const stream = await open.apply(this, asked); tracks.push(...stream.getTracks()); return stream; }; }""")
-    return opened
-
-
-def live(page):
-    """How many sources are in use."""
-    return page.evaluate("() => tracks.filter((track) => track.readyState === 'live').length")
-
-
-def record(page, seconds=1.2):
-    page.click("[data-record]")
-    page.wait_for_selector("[data-stop]:visible")
-    page.wait_for_timeout(1000 * seconds)
-    page.click("[data-stop]")
-
-
-def wait_sent(page):
-    page.wait_for_selector("[data-sent]:has-text('Your recording is saved')")
-
-
-KEPT = """(code) => new Promise((resolve) => {
-    const asked = indexedDB.open(`takes ${code}`);
-    asked.onsuccess = () => {
-        const pieces = asked.result.transaction("pieces").objectStore("pieces").getAll();
-        pieces.onsuccess = () => {
-            asked.result.close();
-            resolve(pieces.result.flatMap((piece) => [...new Uint8Array(piece)]));
-        };
-    };
-})"""
-
-
-def recorded(page, booked):
-    """The bytes that the browser has recorded."""
-    return bytes(page.evaluate(KEPT, f"IV-{booked.id}"))
-
-
-def file_of(here, booked, take):
-    return (here.recordings / str(booked.session) / f"{take.number}-{take.take}.webm").read_bytes()
+page = recording_device.page
 
 
 @pytest.mark.parametrize(("asked", "words", "sources"), [
@@ -92,11 +45,23 @@ def test_a_waiting_room_without_recorded_questions_asks_for_no_device(book, page
     assert page.locator("[data-check-devices]").count() == 0
 
 
+@pytest.mark.parametrize(("asked", "ahead"), [((), set()), (SPOKEN, {"recorder", "shelf", "media"})])
+def test_what_recording_needs_is_there_before_the_interview_begins(book, page, asked, ahead):
+    seen = set()
+    page.on("requestfinished", lambda request: seen.add(request.url.rpartition("/")[2].partition(".")[0]))
+    page.goto(book(0.75 * MINUTE, asked=asked).link)
+    page.wait_for_function("() => performance.getEntriesByType('resource').some(({ name }) => name.includes('drafts'))")
+    page.wait_for_timeout(200)
+    assert {"room", "view", "drafts"} <= seen
+    assert seen & {"recorder", "shelf", "media"} == ahead
+
+
 def test_a_microphone_that_is_not_allowed_is_said_with_what_helps(book, device):
     plain = device(book(5 * MINUTE, asked=SPOKEN).link)
     plain.click("[data-check-devices]")
     plain.wait_for_selector("[data-found].hint")
-    assert plain.locator("[data-found]").inner_text().startswith("This page is not allowed to use the device.")
+    assert plain.locator("[data-found]").inner_text().startswith("This page is not allowed to use the microphone.")
+    assert "camera" not in plain.locator("[data-checks]").inner_text().lower()
     assert plain.locator("[data-check-devices]").inner_text() == "Check again"
 
 
@@ -106,7 +71,7 @@ def test_a_device_without_a_microphone_is_said(book, browser):
     page.goto(book(5 * MINUTE, asked=SPOKEN).link)
     page.click("[data-check-devices]")
     page.wait_for_selector("[data-found].hint")
-    assert page.locator("[data-found]").inner_text().startswith("No device was found.")
+    assert page.locator("[data-found]").inner_text().startswith("No microphone was found.")
     bare.close()
 
 
@@ -153,15 +118,6 @@ def test_a_recording_interrupted_without_a_connection_goes_on_where_it_was(here,
     assert file_of(here, booked, take) == recorded(page, booked)
 
 
-def until_sent(here, booked, page):
-    """Waits for the first piece of a recording."""
-    for _ in range(80):
-        page.wait_for_timeout(100)
-        if takes(here, booked):
-            return
-    raise AssertionError("nothing was uploaded")
-
-
 def test_a_piece_whose_reply_was_lost_is_not_in_the_recording_twice(here, begun, page):
     booked = begun(SEEN)
     enter(page, booked)
@@ -181,7 +137,7 @@ def test_a_recording_that_was_not_sent_outlives_a_reload(here, begun, page):
     enter(page, booked)
     page.route(RECORDINGS, lambda route: route.abort())
     record(page)
-    page.wait_for_selector("[data-sent]:has-text('Uploaded 0.00 of')")
+    page.wait_for_selector("[data-sent]:has-text('Uploaded 0 kB of')")
     page.reload()
     stand(page, "question")
     page.unroute(RECORDINGS)

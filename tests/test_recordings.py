@@ -96,6 +96,16 @@ def test_a_new_complete_take_replaces_the_older_one_and_its_file(desk, send, ses
     assert [kept.take for kept in recordings.of_session(desk.db, session_id)] == [OTHER_TAKE]
 
 
+def test_a_complete_take_is_the_answer_until_a_newer_one_is_complete(desk, send, session_id):
+    send(is_final=True)
+    for number in range(6):
+        send(take=f"begun-{number:020}")
+        assert answers.counts(desk.db, session_id).answered == 1
+    assert rows(desk)[0] == (TAKE, 100, "complete")
+    send(b"end", 100, take=f"begun-{5:020}", is_final=True)
+    assert (rows(desk)[0], answers.counts(desk.db, session_id).answered) == ((TAKE, 100, "discarded"), 1)
+
+
 def test_a_complete_take_leaves_other_questions_and_unfinished_takes_alone(desk, send, folder):
     send(take="half-" + TAKE)
     send(number=2, take="audio-" + TAKE, media_type="audio/webm", is_final=True)

@@ -1,9 +1,11 @@
 """What ops read: cells are text that strangers wrote, the verdict names every reason."""
 
+import re
 from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+from booking_desk import DAY, HOUR, write_file
 
 from mailer.delivery import DeliveryReport
 from notebooks import batch_steps, tables
@@ -32,6 +34,16 @@ def test_long_tables_say_how_many_rows_are_not_shown():
 
 def test_columns_without_any_word_are_left_out():
     assert "nothing" not in tables.table([{"row": 1, "nothing": ""}, {"row": 2, "nothing": None}]).data
+
+
+def test_a_booked_row_shows_the_ids_of_its_interview_and_its_slot(desk, request_of, tomorrow, tmp_path):
+    desk.book(request_of(tomorrow - HOUR, email="first@example.com"))
+    write_file(tmp_path / "candidates.csv", [request_of(), request_of(tomorrow - 3 * DAY, email="late@example.com")])
+    shown = tables.batch(desk.db, desk.apply(tmp_path / "candidates.csv")).data
+    refused, booked = (dict(zip(re.findall("<th>(.*?)</th>", shown), re.findall("<td>(.*?)</td>", row), strict=True))
+                       for row in shown.partition("<tbody>")[2].split("<tr>")[1:])  # fmt: skip
+    assert (booked["outcome"], booked["interview"], booked["slot"]) == ("created", "2", "2")
+    assert (refused["outcome"], refused["interview"], refused["slot"]) == ("refused", "", "")
 
 
 def test_log_lines_are_shown_as_text():

@@ -1,4 +1,4 @@
-% rebase('layout.tpl', title=t('home.title'))
+% rebase('layout.tpl', title=t('page.brand'))
 <main>
 <section class="card" aria-labelledby="heading">
 <h1 id="heading" tabindex="-1">{{t('home.heading')}}</h1>

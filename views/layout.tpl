@@ -13,9 +13,11 @@
 </head>
 <body data-words="{{t.script}}">
 <header class="top"><p><img src="{{static['icon.svg']}}" alt="" width="28" height="28"> {{t('page.brand')}}</p></header>
-<p class="notice" role="alert" data-notice hidden></p>
 {{!base}}
 <p class="unseen" role="status" data-spoken></p>
-<footer class="bottom"><p>{{t('page.help')}}</p></footer>
+<footer>
+<div class="messages"><p class="hint" data-warning hidden></p><p class="remark" data-remark hidden></p><p class="notice" role="alert" data-notice hidden></p></div>
+<p class="bottom">{{t('page.help')}}</p>
+</footer>
 </body>
 </html>

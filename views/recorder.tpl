@@ -8,5 +8,5 @@
 <p data-hearing hidden><label for="level">{{t('check.level')}}</label> <meter id="level" min="0" max="1" value="0"></meter></p>
 <p data-sent hidden></p>
 <p class="hint" data-trouble hidden></p>
-<p class="moves"><button type="button" class="primary" data-record>{{t('record.start')}}</button> <button type="button" class="primary" data-stop hidden>{{t('record.stop')}}</button> <button type="button" data-write>{{t('record.write')}}</button></p>
+<p class="moves"><button type="button" class="primary" data-record>{{t('script.record')}}</button> <button type="button" class="primary" data-stop hidden>{{t('record.stop')}}</button> <button type="button" data-write>{{t('script.write')}}</button></p>
 </div>

@@ -1,6 +1,4 @@
 % rebase('interview.tpl')
-<p class="hint" data-warning hidden></p>
-<p class="remark" data-remark hidden></p>
 <div data-step="loading">
 <p>{{!t.html('running.times', begun=t.time(view.begun_at, view.timezone), end=t.time(access.deadline, view.timezone))}}</p>
 <p>{{t('running.return')}}</p>
@@ -28,12 +26,11 @@
 % include('conflict.tpl')
 </div>
 <div data-writing>
-<label for="answer">{{t('room.answer')}}</label>
-<textarea id="answer" rows="9" maxlength="20000" aria-describedby="heading" data-answer></textarea>
-<p class="count" data-count hidden></p>
+<div class="row"><label for="answer">{{t('room.answer')}}</label> <p class="count" data-count hidden></p></div>
+<textarea id="answer" rows="9" maxlength="{{text_length}}" dir="auto" aria-describedby="heading" data-answer></textarea>
 </div>
 </div>
-<p class="moves"><button type="button" data-back>{{t('room.back')}}</button> <button type="button" class="primary" data-next>{{t('room.next')}}</button></p>
+<p class="moves"><button type="button" data-back>{{t('room.back')}}</button> <button type="button" class="primary" data-next>{{t('script.next')}}</button></p>
 <nav aria-label="{{t('room.all')}}"><ol class="numbers" data-list></ol></nav>
 </div>
 <div data-step="review" hidden>

@@ -3,7 +3,7 @@
 <p>{{!t.html('waiting.starts', time=t.time(access.starts_at, view.timezone))}}</p>
 <h2>{{t('waiting.what')}}</h2>
 <ul>
-<li>{{t('waiting.questions')}}</li>
+<li>{{t('waiting.limited' if limited else 'waiting.questions')}}</li>
 % if needs:
 <li>{{t('waiting.audio' if needs == 'audio' else 'waiting.video')}}</li>
 % end

@@ -1,0 +1,84 @@
+"""A phone's page that records: its microphone and camera, what it keeps of a take, and what arrived of it."""
+
+import pytest
+from page_office import takes
+
+from store.questions import Question
+
+SPOKEN = (Question("Say who you are.", "audio"), Question("And why?"))
+SEEN = (Question("Show yourself.", "video"),)
+RECORDINGS = "**/recordings/*"
+
+
+@pytest.fixture
+def page(device):
+    """A phone's page that may use the microphone and the camera, and whose sources of sound and picture are counted."""
+    opened = device(permissions=["microphone", "camera"])
+    opened.add_init_script("""{ window.tracks = []; const open = MediaDevices.prototype.getUserMedia;
+        MediaDevices.prototype.getUserMedia = async function (...asked) {
+            const stream = await open.apply(this, asked); tracks.push(...stream.getTracks()); return stream; }; }""")
+    return opened
+
+
+def live(page):
+    """How many sources are in use."""
+    return page.evaluate("() => tracks.filter((track) => track.readyState === 'live').length")
+
+
+def begin_recording(page):
+    page.click("[data-record]")
+    page.wait_for_selector("[data-stop]:visible")
+
+
+def record(page, seconds=0.9):
+    begin_recording(page)
+    page.wait_for_timeout(1000 * seconds)
+    page.click("[data-stop]")
+
+
+def lose_recordings(page):
+    """From now on no piece reaches the server; gives what lets them through again."""
+    page.route(RECORDINGS, lambda route: route.abort())
+    return lambda: page.unroute(RECORDINGS)
+
+
+def record_unsent(page):
+    """Records what no piece of reaches the server; gives what lets it through."""
+    let_through = lose_recordings(page)
+    record(page)
+    page.wait_for_selector("[data-sent]:has-text('Uploaded 0 kB of')")
+    return let_through
+
+
+def wait_sent(page):
+    page.wait_for_selector("[data-sent]:has-text('Your recording is saved')")
+
+
+def until_sent(here, booked, page):
+    """Waits for the first piece of a recording."""
+    for _ in range(80):
+        page.wait_for_timeout(100)
+        if takes(here, booked):
+            return
+    raise AssertionError("nothing was uploaded")
+
+
+KEPT = """(code) => new Promise((resolve) => {
+    const asked = indexedDB.open(`takes ${code}`);
+    asked.onsuccess = () => {
+        const pieces = asked.result.transaction("pieces").objectStore("pieces").getAll();
+        pieces.onsuccess = () => {
+            asked.result.close();
+            resolve(pieces.result.flatMap((piece) => [...new Uint8Array(piece)]));
+        };
+    };
+})"""
+
+
+def recorded(page, booked):
+    """The bytes that the browser has recorded."""
+    return bytes(page.evaluate(KEPT, f"IV-{booked.id}"))
+
+
+def file_of(here, booked, take):
+    return (here.recordings / str(booked.session) / f"{take.number}-{take.take}.webm").read_bytes()
