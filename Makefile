@@ -43,7 +43,7 @@ audit: $(AUDIT_READY) ## the portal under axe, Lighthouse, html-validate, schema
 	$(BIN)/python -m pytest -m audit $(AUDITS)
 
 screenshots: $(READY) ## a picture of every page in var/screenshots/ (Chromium)
-	@cd tests && ../$(BIN)/python -m audits.screenshots
+	@cd tests && ../$(BIN)/python -m audits.screenshots && ../$(BIN)/python -m audits.mail_screenshots
 
 portal: $(READY) ## serve the portal at PORTAL_HOST:PORTAL_PORT
 	@$(BIN)/python portal.py

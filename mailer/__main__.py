@@ -1,4 +1,4 @@
-"""The mailer's commands: `python -m mailer deliver [--follow] | sandbox | resume | resend ID | check`."""
+"""The mailer's commands: `python -m mailer verify | deliver [--follow] | sandbox | resume | resend ID | check`."""
 
 import argparse
 import logging
@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from mailer import sandbox
+from mailer import sandbox, verify_command
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import deliver, follow
 from mailer.errors import ConfigurationRefused
@@ -41,6 +41,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     sending.add_argument("--quiet", action="store_true", help="no log line for each mail")
     sending.set_defaults(run=_deliver)
     commands.add_parser("sandbox", help="a mail server on this machine that keeps what it gets")
+    verify_command.add_to(commands)
     commands.add_parser("check", help="say what is wrong with the mail settings").set_defaults(run=_check)
     commands.add_parser("resume", help="lift the pause of mail accounts").set_defaults(run=_resume)
     again = commands.add_parser("resend", help="queue a failed or unknown mail again")

@@ -1,13 +1,15 @@
-"""The mail settings and their check: every fault at once, every repair said. Single settings are in `readings`."""
+"""The check of the mail settings: every fault at once, every repair said. Single settings are in `readings`.
 
-import re
+What belongs together has its own module: `encryption`, `logins`, `surroundings`.
+"""
+
 from dataclasses import dataclass
-from typing import Annotated
 
-from pydantic import BeforeValidator, SecretStr
-
-from mailer.account import HOLD, PLAIN, RESEND, SANDBOX, SSL, STARTTLS, Account
+from mailer.account import HOLD, PLAIN, RESEND, SANDBOX, Account, ImapAccount, NameServer
+from mailer.encryption import security_of
 from mailer.errors import ConfigurationRefused
+from mailer.logins import login_of
+from mailer.mail_settings import MailSettings
 from mailer.providers import is_loopback, provider_of
 from mailer.readings import (
     Notes,
@@ -18,57 +20,32 @@ from mailer.readings import (
     read_from,
     read_host,
     read_number,
-    read_password,
     read_port,
-    read_user,
     read_whole,
 )
+from mailer.surroundings import dkim_key_of, imap_of, name_server_of
 from store.errors import Finding
 from store.places import resolve, shown
-from store.settings import FromEnvironment, Settings
+from store.settings import Settings
 
 __all__ = ["Account", "Checked", "MailSettings", "Repair", "check"]
 
 SANDBOX_FROM = "Interviews <interviews@sandbox.example>"  # the sandbox's sender while DEFAULT_FROM_EMAIL is not set
-_SSL_PORTS, _STARTTLS_PORTS, _ADD_TLS_PORTS = (465,), (587, 25, 2525), (587, 2525)
-_APP_PASSWORD = re.compile(r"[a-z]{16}", re.IGNORECASE)
-
-# Raw text, so that one check can report all that was mistyped instead of the first.
-Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
-
-
-class MailSettings(FromEnvironment):
-    """What the mailer reads from the environment, as typed. `check` makes an Account of it. Times are seconds."""
-
-    email_backend: Text = ""
-    email_host: Text = ""
-    email_port: Text = ""
-    email_use_tls: Text = ""
-    email_use_ssl: Text = ""
-    email_auth: Text = "password"
-    email_host_user: Text = ""
-    email_host_password: SecretStr = SecretStr("")
-    default_from_email: Text = ""
-    email_timeout: Text = "30"
-    email_deadline: Text = "600"
-    email_lease: Text = "900"
-    email_hold: Text = "900"
-    email_on_unknown: Text = RESEND
-    email_connections: Text = ""
-    email_rate: Text = "0"
-    email_ca_file: Text = ""
-    sandbox_mailbox: Text = "var/mailbox"
-    allow_local_links: Text = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The outcome of a check. `account` is None while there are findings; warnings and repairs do not block."""
+    """The outcome of a check. `account` is None while there are findings; warnings and repairs do not block.
+
+    `imap` is the mailbox that is read back, if one is set; `name_server` whom to ask instead of the system's.
+    """
 
     account: Account | None
     repairs: tuple[Repair, ...]
     findings: tuple[Finding, ...]
     warnings: tuple[Finding, ...] = ()
+    imap: ImapAccount | None = None
+    name_server: NameServer | None = None
 
     def usable(self) -> Account:
         """The account, or ConfigurationRefused with every finding."""
@@ -86,8 +63,13 @@ def check(mail: MailSettings, shared: Settings, sandbox_port: int = 0) -> Checke
     backend = read_backend(mail.email_backend, notes)
     facts = _sandbox(mail, notes, sandbox_port) if backend == SANDBOX else _smtp(mail, shared, notes)
     facts |= _manners(mail, notes, str(facts["host"]))
+    facts["dkim"] = dkim_key_of(mail, str(facts["from_address"]), notes)
+    imap = imap_of(mail, facts, notes) if backend != SANDBOX else None
+    name_server = name_server_of(mail.dns_server, notes)
     account = None if notes.findings else Account(backend=backend, **facts)
-    return Checked(account, tuple(notes.repairs), tuple(notes.findings), tuple(notes.warnings))
+    imap = None if notes.findings else imap
+    noted = (tuple(notes.repairs), tuple(notes.findings), tuple(notes.warnings))
+    return Checked(account, *noted, imap, name_server)
 
 
 def _sandbox(mail: MailSettings, notes: Notes, port: int) -> dict[str, object]:
@@ -110,10 +92,10 @@ def _sandbox(mail: MailSettings, notes: Notes, port: int) -> dict[str, object]:
 def _smtp(mail: MailSettings, shared: Settings, notes: Notes) -> dict[str, object]:
     host, port = read_host(mail.email_host, notes), read_port(mail.email_port, notes)
     local = is_loopback(host)
-    security = _security(mail, port, local, notes)
-    user, password = _login(mail, host, local, notes)
+    security = security_of(mail, port, local, notes)
+    login = login_of(mail, host, notes)
     name, sender = read_from(mail.default_from_email, notes, real=True, local=local)
-    _sender_hints(host, user, sender, notes)
+    _sender_hints(host, login.user, sender, notes)
     allowed = read_flag("ALLOW_LOCAL_LINKS", mail.allow_local_links, notes)
     if shared.links_are_local and host and not local and allowed is False:
         notes.wrong(
@@ -125,134 +107,14 @@ def _smtp(mail: MailSettings, shared: Settings, notes: Notes) -> dict[str, objec
         "host": host,
         "port": port,
         "security": security,
-        "user": user,
-        "password": SecretStr(password),
+        "user": login.user,
+        "password": login.password,
+        "auth": login.auth,
+        "token": login.token,
         "from_name": name,
         "from_address": sender,
         "ca_file": read_ca_file(mail.email_ca_file, notes),
     }
-
-
-def _security(mail: MailSettings, port: int, local: bool, notes: Notes) -> str:
-    tls = read_flag("EMAIL_USE_TLS", mail.email_use_tls, notes)
-    ssl = read_flag("EMAIL_USE_SSL", mail.email_use_ssl, notes)
-    if tls is None or ssl is None or not port:
-        return ""
-    if tls and ssl and port not in _SSL_PORTS + _STARTTLS_PORTS:
-        notes.wrong(
-            "tls_and_ssl",
-            f"EMAIL_USE_TLS and EMAIL_USE_SSL are both on, and port {port} does not tell which is meant.",
-            "turn one off: SSL for a server that speaks TLS at once, TLS for STARTTLS.",
-        )
-        return ""
-    return _by_port(port, tls, ssl, local, notes) or (SSL if ssl else STARTTLS if tls else _plain(port, local, notes))
-
-
-def _by_port(port: int, tls: bool, ssl: bool, local: bool, notes: Notes) -> str:
-    """Where the port's meaning is fixed it wins over the switches: TLS is exchanged or added, never removed."""
-    if port in _SSL_PORTS and (tls or not ssl):
-        notes.repaired(
-            _conflict(tls, ssl), f"port {port} -> SSL only.", "set EMAIL_USE_SSL=True and EMAIL_USE_TLS=False in .env."
-        )
-        return SSL
-    adds_tls = port in _ADD_TLS_PORTS and not local and not tls
-    if port in _STARTTLS_PORTS and (ssl or adds_tls):
-        notes.repaired(
-            _conflict(tls, ssl),
-            f"port {port} -> TLS (STARTTLS) only.",
-            "set EMAIL_USE_TLS=True and EMAIL_USE_SSL=False in .env.",
-        )
-        return STARTTLS
-    return ""
-
-
-def _conflict(tls: bool, ssl: bool) -> str:
-    return "tls_and_ssl" if tls and ssl else "security_wrong" if tls or ssl else "security_missing"
-
-
-def _plain(port: int, local: bool, notes: Notes) -> str:
-    if not local:
-        notes.wrong(
-            "plain_to_remote",
-            f"EMAIL_USE_TLS and EMAIL_USE_SSL are off: port {port} would be used in plain text.",
-            "set EMAIL_USE_TLS=True or EMAIL_USE_SSL=True; plain text is only for a relay on this machine.",
-        )
-    return PLAIN
-
-
-def _login(mail: MailSettings, host: str, local: bool, notes: Notes) -> tuple[str, str]:
-    user = read_user(mail.email_host_user, notes, local=local)
-    password = read_password(mail.email_host_password.get_secret_value(), notes)
-    auth = mail.email_auth.strip().lower() or "password"
-    if auth not in ("password", "none"):
-        notes.wrong(
-            "auth_unsupported",
-            f"EMAIL_AUTH={auth[:40]!r} is not supported.",
-            "set EMAIL_AUTH=password (or none for a relay that knows this machine by its address).",
-        )
-        return user, password
-    if auth == "none":
-        if user or password:
-            notes.wrong(
-                "login_not_wanted",
-                "EMAIL_AUTH=none, but a user or password is set.",
-                "clear EMAIL_HOST_USER and EMAIL_HOST_PASSWORD, or set EMAIL_AUTH=password.",
-            )
-        return "", ""
-    _both_or_neither(user, password, local, notes)
-    return user, _provider_rules(user, password, host, notes)
-
-
-def _both_or_neither(user: str, password: str, local: bool, notes: Notes) -> None:
-    if local and not user and not password:
-        return
-    if not user:
-        notes.wrong(
-            "user_missing",
-            "EMAIL_HOST_USER is not set.",
-            "set EMAIL_HOST_USER (for a relay that needs no login: EMAIL_AUTH=none and no password).",
-        )
-    if not password:
-        notes.wrong(
-            "password_missing",
-            "EMAIL_HOST_PASSWORD is not set.",
-            "set EMAIL_HOST_PASSWORD (for a relay that needs no login: EMAIL_AUTH=none and no user).",
-        )
-
-
-def _provider_rules(user: str, password: str, host: str, notes: Notes) -> str:
-    provider = provider_of(host).name
-    if provider == "sendgrid" and user and user != "apikey":
-        notes.wrong(
-            "sendgrid_user",
-            "SendGrid's user is always the word apikey.",
-            "set EMAIL_HOST_USER=apikey and EMAIL_HOST_PASSWORD to the API key (SG...).",
-        )
-    if provider == "microsoft" and password:
-        notes.warn(
-            "basic_auth_ends",
-            "Microsoft 365 turns passwords for SMTP off by default at the end of December 2026.",
-            "plan the move to OAuth (SMTP.Send), High Volume Email or another relay.",
-        )
-    return _app_password(password, notes) if provider == "google" and password else password
-
-
-def _app_password(password: str, notes: Notes) -> str:
-    joined = "".join(password.split())
-    if not _APP_PASSWORD.fullmatch(joined):
-        notes.warn(
-            "app_password_shape",
-            "Gmail takes an App Password of 16 letters, and this one has another shape.",
-            "make an App Password at myaccount.google.com/apppasswords.",
-        )
-        return password
-    if joined != password:
-        notes.repaired(
-            "app_password_spaces",
-            "the spaces in the Gmail App Password were dropped.",
-            "write EMAIL_HOST_PASSWORD without spaces in .env.",
-        )
-    return joined
 
 
 def _sender_hints(host: str, user: str, sender: str, notes: Notes) -> None:

@@ -24,7 +24,8 @@ class Failure:
 
     `phase` is connect, banner, ehlo, starttls, auth, reset, mail, rcpt, data or dot (after the final dot).
     `kind` is reply, timeout, dropped, refused, dns, certificate, tls, no_starttls, no_auth, needs_smtputf8,
-    too_big or protocol. `code` and `enhanced` (RFC 3463) are the server's, `text` its words made harmless.
+    too_big, protocol, token or token_passing (none could be had). `code` and `enhanced` (RFC 3463) are the server's,
+    `text` its words made harmless. `fix` is set where the fault lies on this side and says itself what to do.
     """
 
     phase: str
@@ -35,6 +36,7 @@ class Failure:
     host: str = ""
     port: int = 0
     security: str = ""
+    fix: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", cleaned(self.text))

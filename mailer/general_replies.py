@@ -24,16 +24,18 @@ GENERAL_REPLIES = (
               words=r"relay(?:ing)?(?: access)? (?:is )?(?:denied|"
                     r"not (?:permitted|allowed)|disallowed|prohibited)|"
                     r"(?:unable|not permitted|refuse[ds]?) to relay|do(?:es)? not relay|mail relay denied|"
-                    r"allowed rcpthosts"),
+                    r"allowed rcpthosts|have permissions? to submit mail"),
     Signature("relay.denied", PAUSE, "not logged in, or the wrong server", _RELAY, code="5..",
               enhanced=r"5\.7\.(?:54|64|94)"),
     Signature("auth.needed", PAUSE, "no login was sent", "Set EMAIL_HOST_USER and EMAIL_HOST_PASSWORD.",
               code="5..",
               words=r"authentication (?:is )?(?:required|needed)|must authenticate|please authenticate|"
-                    r"(?:was|is) not authenticated|not logged in"),
+                    r"(?:was|is) not authenticated|not logged in|"
+                    r"unauthenticated commands"),
     Signature("limit.connections", LATER, "too many connections", "Lower EMAIL_CONNECTIONS.",
               code="4..|5..",
-              words=r"too many (?:concurrent |simultaneous )?(?:smtp )?connections|connection rate limit",
+              words=r"too many (?:concurrent |simultaneous )?(?:smtp )?connections|connection rate limit|"
+                    r"too frequent connect",
               pause=MINUTE),
     Signature("auth.password_transition", PAUSE, "the server wants the password changed",
               "Log in once in the provider's web page.",
@@ -58,11 +60,15 @@ GENERAL_REPLIES = (
                     r"credits? (?:expired|exceeded)|payment required"),
     Signature("limit.rate", LATER, "mails come too fast", "Lower EMAIL_RATE.",
               words=r"too many (?:e-?mails|messages|requests)|too (?:fast|quickly)|rate.?limit|throttl|"
-                    r"slow down|sending rate", pause=5 * MINUTE),
+                    r"slow down|sending rate|submission rate", pause=5 * MINUTE),
     Signature("recipients.too_many", LATER, "too many recipients in one go", "Nothing to do: it is tried again.",
               code="45[0-9]", enhanced=r"4\.5\.3"),
     Signature("grey", LATER, "greylisting: unknown senders must come again", "Nothing to do: it is tried again.",
               code="4..", words=r"gr[ae]y.?list|postgrey", pause=5 * MINUTE),
+    Signature("address.blocklist", LATER, "this machine's IP address is on a block list",
+              "Send through your provider's relay, or have the address delisted (check.spamhaus.org).",
+              code="4..", words=r"spamhaus|blocked using|black ?list|block ?list|\brbl\b|dnsbl|spamcop|barracuda",
+              pause=HOUR),
     Signature("grey", LATER, "greylisting or a passing refusal", "Nothing to do: it is tried again.",
               code="45[01]", enhanced=r"4\.7\.1", phases=_AFTER_MAIL, pause=5 * MINUTE),
 
@@ -138,16 +144,16 @@ GENERAL_REPLIES = (
               code="5..",
               words=r"spamhaus|blocked using|black ?list|block ?list|\brbl\b|dnsbl|spamcop|barracuda|"
                     r"\blisted (?:at|in|on|by)\b"),
-    Signature("address.blocklist", LATER, "this machine's IP address is on a block list",
-              "Send through your provider's relay, or have the address delisted (check.spamhaus.org).",
-              code="4..", words=r"spamhaus|blocked using|black ?list|block ?list|\brbl\b|dnsbl|spamcop|barracuda",
-              pause=HOUR),
     Signature("address.reverse_dns", PAUSE, "this machine's IP address has no proper name",
               "Send through your provider's relay, or set a PTR record for the address.",
               code="5..", words=r"reverse dns|\bptr\b|fully.?qualified host|helo command rejected|invalid helo"),
     Signature("address.reverse_dns", PAUSE, "this machine's IP address has no proper name",
               "Send through your provider's relay, or set a PTR record for the address.", code="5..",
               enhanced=r"5\.7\.25"),
+
+    Signature("address.reverse_dns", LATER, "this machine's IP address has no proper name, or none just now",
+              "If it stays so, send through your provider's relay, or set a PTR record for the address.", code="4..",
+              enhanced=r"4\.7\.25", pause=5 * MINUTE),
 
     # Content
     Signature("content.virus", NEVER, "the server takes the mail for malware",
@@ -162,7 +168,7 @@ GENERAL_REPLIES = (
               "Check EMAIL_HOST and EMAIL_PORT; ask the server's operator.",
               code="5..", phases=("banner", "ehlo")),
     Signature("server.storage", LATER, "the server has no room or no strength", "Nothing to do: it is tried again.",
-              code="4..", enhanced=r"4\.3\.[12]|4\.4\.5", pause=5 * MINUTE),
+              code="4..", enhanced=r"4\.3\.1|4\.4\.5", pause=5 * MINUTE),
     Signature("server.closing", LATER, "the server is closing the connection", "Nothing to do: it is tried again.",
               code="421"),
     Signature("server.sequence", PAUSE, "the server does not understand what it was sent",

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailer import page_checks, proof_cases
+from mailer.imap_mailbox import ImapMailbox, RemoteMail
 from mailer.mailbox import Delivered, Mailbox
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
@@ -27,14 +28,31 @@ from store.settings import Settings
 log = logging.getLogger(__name__)
 
 PROVEN, FAILED, NOT_CHECKED = "proven", "failed", "not checked"
+PATIENCE = 60.0
+"""Seconds that mails may take to the mailbox of a real server."""
 DELIVERY_NOT_CHECKED, NOT_OPENED = "delivery not checked", "not opened"
+
+Mailboxes = Mailbox | ImapMailbox
 
 _DELIVER = "run `python -m mailer deliver`, then prove again."
 _LOST = "look into SANDBOX_MAILBOX and the sandbox's log; if it is lost, mail the candidate again."
+_LOST_ON_THE_WAY = (
+    "look into the mail server's log or the provider's list of messages, and for a bounce in the sender's mailbox; if it"
+    " is lost, mail the candidate again."
+)
 _NO_READ_BACK = Problem(
     "not_read_back",
     "It was sent, but what arrived at a real mail server is not read back.",
-    "send to the sandbox to have mails read back, or look at a mail in a mailbox of your own.",
+    "send to the sandbox to have mails read back, or set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of a mailbox of yours.",
+)
+_NOT_OURS = Problem(
+    "not_ours",
+    "It was sent, but not to the mailbox that is read back.",
+    "prove a mail to a mailbox of yours (`python -m mailer verify`); what others get only they can look at.",
+)
+_SPAM_FIX = (
+    "publish SPF, DKIM and DMARC for the From domain (`python -m mailer verify` tells what is missing), and mark the"
+    " mail as no spam."
 )
 
 
@@ -118,15 +136,17 @@ def _mails(count: int) -> str:
 
 def prove(
     db: Database, *, notification_ids: Sequence[int] | None = None, batch_id: int | None = None,
-    sample: int | None = None, mailbox: Path | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
+    sample: int | None = None, mailbox: Path | ImapMailbox | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
     now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
+    patience: float = PATIENCE,
 ) -> ProofReport:  # fmt: skip
     """Proves the named mails, or the newest of every interview that a batch mailed, or of all; writes proof visits only.
 
-    `mailbox` is the Maildir of what was delivered, None for a real mail server: then no row is proven. The portal is
-    asked at `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant
-    of the call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError for both
-    ids and a batch, NotFound for an unknown id, MailboxUnusable.
+    `mailbox` is the Maildir of what was delivered, or the opened mailbox of a real server, where mails may take
+    `patience` seconds to arrive; with None nothing is read back, and no row is proven. The portal is asked at
+    `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant of the
+    call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError for both ids and
+    a batch, NotFound for an unknown id, MailboxUnusable.
     """
     if notification_ids is not None and batch_id is not None:
         raise ValueError("give notification_ids or batch_id, not both")
@@ -136,7 +156,9 @@ def prove(
         return now + timedelta(seconds=time.monotonic() - began)
 
     mails = proof_cases.listed(db, notification_ids=notification_ids, batch_id=batch_id)
-    delivered = Mailbox(mailbox) if mailbox is not None else None
+    delivered = Mailbox(mailbox) if isinstance(mailbox, Path) else mailbox
+    if isinstance(delivered, ImapMailbox):
+        delivered.wait_for({mail.message_id for mail in mails if not mail.is_unsent}, patience)
     chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
     address = backend_url_of_portal or _own_address(settings)
     with PortalClient(address, settings.backend_host) as portal:
@@ -151,7 +173,7 @@ def prove(
     return report
 
 
-def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailbox | None) -> set[int]:
+def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailboxes | None) -> set[int]:
     doubtful = {mail.id for mail in mails if mail.is_unsent}
     if delivered is not None:
         delivered.index()
@@ -168,7 +190,7 @@ class _Proof:
     """What all rows of one proof share. `clock` gives aware UTC."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, mails: Mailbox | None, portal: PortalClient, clock: Callable[[], datetime]
+        self, db: Database, ring: KeyRing, mails: Mailboxes | None, portal: PortalClient, clock: Callable[[], datetime]
     ):
         self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, mails, portal, clock
         self.database = database_id(db)
@@ -197,8 +219,8 @@ class _Proof:
             problems.insert(0, _unsent(f"A newer mail of this interview ({case.unsent.kind})", case.unsent))
         if problems:
             return _row(case, delivered, link, FAILED, problems)
-        if self.delivered is None:
-            return _row(case, delivered, link, NOT_CHECKED, [_NO_READ_BACK])
+        if delivered == DELIVERY_NOT_CHECKED:
+            return _row(case, delivered, link, NOT_CHECKED, [_NO_READ_BACK if self.delivered is None else _NOT_OURS])
         return _row(case, delivered, link, PROVEN, [])
 
     def _read_back(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
@@ -206,11 +228,23 @@ class _Proof:
             return DELIVERY_NOT_CHECKED, []
         copies = self._copies(case.message_id)
         if not copies:
-            faults = len(self.delivered.faults)
-            unread = f" ({faults} files there cannot be read as mails)" if faults else ""
-            return "missing", [Problem("missing", f"It was sent, but it is not in the mailbox{unread}.", _LOST)]
+            return self._missing(case)
         count = "1 copy" if len(copies) == 1 else f"{len(copies)} copies"
-        return count, problems_of(copies, booked)
+        problems = problems_of(copies, booked)
+        spam = sorted({copy.folder for copy in copies if isinstance(copy, RemoteMail) and copy.is_spam})
+        if spam:
+            problems.append(Problem("spam", f"It arrived in the spam folder ({', '.join(spam)}).", _SPAM_FIX))
+        return f"{count}, in spam" if spam else count, problems
+
+    def _missing(self, case: Case) -> tuple[str, list[Problem]]:
+        faults = len(self.delivered.faults)
+        unread = f" ({faults} files there cannot be read as mails)" if faults else ""
+        what = f"It was sent, but it is not in the mailbox{unread}."
+        if isinstance(self.delivered, Mailbox):
+            return "missing", [Problem("missing", what, _LOST)]
+        if not self.delivered.receives(case.recipient):
+            return DELIVERY_NOT_CHECKED, []
+        return "missing", [Problem("missing", what, _LOST_ON_THE_WAY)]
 
     def _copies(self, message_id: str) -> list[Delivered]:
         copies = self.delivered.find(message_id)

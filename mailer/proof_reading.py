@@ -15,8 +15,27 @@ ADDRESS = re.compile(r"[a-z][a-z0-9+.\-]*://[^\s<>\"'\\]*", re.IGNORECASE)
 MALFORMED = (ValueError, LookupError, AttributeError, TypeError)
 """What a malformed header or calendar value raises when it is read."""
 
-DELIVERY_HEADERS = ("received", "return-path", "delivered-to", "x-original-to", "x-envelope-to")
+DELIVERY_HEADERS = frozenset((
+    "received", "return-path", "delivered-to", "envelope-to", "delivery-date", "received-spf",
+    "authentication-results", "dkim-signature", "domainkey-signature",
+))  # fmt: skip
 """What servers put on top of a mail while it travels (RFC 5321 section 4.4); it changes nothing that is read."""
+
+_DELIVERY_PREFIXES = ("x-", "arc-")
+
+
+# Signatures are long random text, in which every few dozen mails something looks like a key; keys do not mix cases.
+_RANDOM = re.compile(r"[A-Za-z0-9+/=_-]{40,}", re.ASCII)
+
+
+def _without_random(value: str) -> str:
+    return _RANDOM.sub(lambda word: word[0] if word[0] in (word[0].lower(), word[0].upper()) else "", value)
+
+
+def is_of_delivery(name: str) -> bool:
+    """Whether a header, by its name in lower case, is one that servers add; no mail of ours is sent with one."""
+    return name in DELIVERY_HEADERS or name.startswith(_DELIVERY_PREFIXES)
+
 
 _PARTS = {"text/plain": "text", "text/html": "HTML", "text/calendar": "calendar"}
 _ENCODINGS = ("7bit", "8bit", "quoted-printable", "base64")
@@ -40,7 +59,11 @@ class Reading:
 
     def everything(self) -> str:
         """All that the mail holds, decoded, for a search."""
-        headers = "\n".join(decoded(value) for values in self.headers.values() for value in values)
+        headers = "\n".join(
+            _without_random(decoded(value)) if is_of_delivery(name) else decoded(value)
+            for name, values in self.headers.items()
+            for value in values
+        )
         return "\n".join((headers, self.text, self.html.everything, self.calendar))
 
 
@@ -80,7 +103,7 @@ def pieces(message: EmailMessage) -> dict[str, object]:
     Two mails have equal pieces if they differ only in line ends, folding, the encoding of their parts, and what
     delivery puts on top. Raises MALFORMED and MessageError for one that cannot be taken apart.
     """
-    own = {name: values for name, values in _headers(message).items() if name not in DELIVERY_HEADERS}
+    own = {name: values for name, values in _headers(message).items() if not is_of_delivery(name)}
     found: dict[str, object] = {f"{name.title()} header": values for name, values in own.items()}
     for part in cast(Iterator[EmailMessage], message.iter_parts()):
         name = _PARTS.get(part.get_content_type(), "other part")

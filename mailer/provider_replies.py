@@ -3,16 +3,32 @@
 from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, Signature
 
 _DNS = "Publish SPF and DKIM for the From domain: run the DNS check."
+_BY_TOKEN = r"^\((?:XOAUTH2|OAUTHBEARER)\b"
 _LIMIT = "Daily limit reached: the rest goes tomorrow or by another relay."
 _VERIFY = "Verify the address or domain of DEFAULT_FROM_EMAIL at the provider"
 _SLOWER = "Lower EMAIL_RATE; check SPF and DKIM."
 
 # fmt: off
 PROVIDER_REPLIES = (
+    # Logins by token: their words are those of a wrong password (developers.google.com/gmail/imap/xoauth2-protocol,
+    # learn.microsoft.com, Authenticate an IMAP, POP or SMTP connection using OAuth)
+    Signature("google.token_refused", PAUSE, "Google refuses the token",
+              "Have the token issued for EMAIL_HOST_USER's mailbox with the scope https://mail.google.com/.",
+              code="53[45]", phases=("auth",), words=_BY_TOKEN, provider="google"),
+    Signature("microsoft.token_refused", PAUSE, "Microsoft refuses the token",
+              "Give the application SMTP.Send (or SMTP.SendAsApp and the mailbox), and enable Authenticated SMTP for it.",
+              code="535", enhanced=r"5\.7\.3", phases=("auth",), words=_BY_TOKEN),
+    Signature("auth.token_refused", PAUSE, "the server refuses the token",
+              "Have the token issued for EMAIL_HOST_USER and for sending mail; the server's words say more.",
+              code="53[45]", phases=("auth",), words=_BY_TOKEN + "(?!.*SmtpClientAuthentication)"),
+
     # Google: support.google.com/a/answer/3726730
     Signature("google.daily_limit", LATER, "the daily sending limit is used up", _LIMIT,
               code="55[0-9]|454|421", enhanced=r"[45]\.4\.5|[45]\.7\.[01]", words=r"daily\b.*\blimit",
               provider="google", pause=DAY),
+    Signature("google.browser_login", PAUSE, "Google wants a login in the browser",
+              "Log in once in the browser, then use an App Password: myaccount.google.com/apppasswords.",
+              code="53[45]", words="log in (?:with|via) your web browser"),
     Signature("google.app_password", PAUSE, "2-step verification is on",
               "Create an App Password (myaccount.google.com/apppasswords); the account password will never work.",
               code="53[45]", words=r"application-specific password|app password"),
@@ -22,6 +38,9 @@ PROVIDER_REPLIES = (
     Signature("google.browser_login", PAUSE, "Google wants a login in the browser",
               "Log in once in the browser, then use an App Password: myaccount.google.com/apppasswords.",
               code="534", enhanced=r"5\.7\.14"),
+    Signature("google.relay_address", PAUSE, "Google's relay service does not know this machine's IP address",
+              "Admin: add the IP address to the SMTP relay service (Gmail > Routing), or log in.",
+              code="550", enhanced=r"5\.7\.1", words="credentials for relay", provider="google"),
     Signature("google.wrong_password", PAUSE, "wrong password, or the account's normal one",
               "Gmail needs an App Password (16 letters): myaccount.google.com/apppasswords.", code="53[45]",
               provider="google"),
@@ -33,9 +52,9 @@ PROVIDER_REPLIES = (
               provider="google", pause=15 * MINUTE),
     Signature("google.unauthenticated_rate", LATER, "the From domain fails SPF, DKIM or DMARC, so mail is slowed",
               _DNS,
-              code="421", enhanced=r"4\.7\.(?:2[3-9]|3[0-2]|40)", provider="google", pause=HOUR),
+              code="421", enhanced=r"4\.7\.(?:2[3-79]|3[0-2]|40)", provider="google", pause=HOUR),
     Signature("google.unauthenticated", PAUSE, "the From domain fails SPF, DKIM or DMARC", _DNS,
-              code="55[0-9]", enhanced=r"5\.7\.(?:2[4-9]|3[0-2]|40)", provider="google"),
+              code="55[0-9]", enhanced=r"5\.7\.(?:2[4-79]|3[0-2]|40)", provider="google"),
     Signature("google.recipient_rate", LATER, "this mailbox gets mail too quickly",
               "Nothing to do: it is tried again.",
               code="450|550", enhanced=r"[45]\.2\.1", words="too quickly|at a rate|peak smtp relay limit",
@@ -93,6 +112,9 @@ PROVIDER_REPLIES = (
     Signature("microsoft.blocklist", PAUSE, "this IP address is on Microsoft's block list",
               "Send through a provider's relay, or ask for delisting at sender.office.com.", code="55[0-9]",
               words="on our block list"),
+    Signature("microsoft.blocklist", PAUSE, "this IP address is on Microsoft's block list",
+              "Send through a provider's relay, or ask for delisting at sender.office.com.", code="550",
+              enhanced=r"5\.7\.(?:511|60[6-9]|6[1-4]\d)", words="banned send"),
 
     # Amazon SES: docs.aws.amazon.com, Amazon SES SMTP issues
     Signature("ses.credentials", PAUSE, "SES does not know these credentials",
@@ -152,9 +174,6 @@ PROVIDER_REPLIES = (
     # Yahoo and AOL: senders.yahooinc.com/smtp-error-codes
     Signature("yahoo.credentials", PAUSE, "wrong password, or not an app password",
               "Make an app password in the Yahoo account's security page.", code="53[45]", provider="yahoo"),
-    Signature("yahoo.sender", PAUSE, "From is not an address of this account",
-              "Use the account's own address as DEFAULT_FROM_EMAIL.",
-              code="55[0-9]", phases=("mail",), provider="yahoo"),
     Signature("yahoo.deferred_for_good", PAUSE, "Yahoo has stopped taking this sender's mail",
               "Waiting does not help: write to Yahoo's sender hub, or use another relay.", code="421|553",
               words=r"\[TS0[23]\]|permanently deferred"),
@@ -166,6 +185,9 @@ PROVIDER_REPLIES = (
     Signature("yahoo.recipient_unknown", NEVER, "no such mailbox",
               "Address does not exist: correct it in the booking.",
               code="55[0-9]", words="doesn't have a (?:yahoo|aol)|not a (?:yahoo|aol) account"),
+    Signature("yahoo.sender", PAUSE, "From is not an address of this account",
+              "Use the account's own address as DEFAULT_FROM_EMAIL.",
+              code="55[0-9]", phases=("mail",), provider="yahoo"),
 
     # iCloud
     Signature("icloud.credentials", PAUSE, "wrong password, or not an app-specific one",

@@ -16,6 +16,8 @@ _NOT_SENDING = ("console", "dummy", "locmem", "filebased", "file", "memory")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)", re.IGNORECASE)
 _WRITTEN_FROM = re.compile(r"(?P<name>[^<>]*)<(?P<address>[^<>]*)>|(?P<bare>[^<>]*)")
 
+_APP_PASSWORD = re.compile(r"[a-z]{16}", re.IGNORECASE)
+
 _YOURS = r"your[-_. ]?(?:e-?mail|g?mail|name|user(?:name)?|login|account|id|address|smtp|host|server|provider|domain)"
 _EXAMPLE_USER = re.compile(rf"(?:you|username|{_YOURS}\S*)(?:@.*)?|\S+@(?:email|example)", re.IGNORECASE)
 _EXAMPLE_DOMAIN = re.compile(
@@ -72,9 +74,9 @@ def read_backend(text: str, notes: Notes) -> str:
     if not name:
         notes.wrong("backend_missing", "EMAIL_BACKEND is not set.", choice)
     elif name in _NOT_SENDING:
-        notes.wrong("backend_not_sending", f"EMAIL_BACKEND={_quoted(text)} sends nothing to anybody.", choice)
+        notes.wrong("backend_not_sending", f"EMAIL_BACKEND={quoted(text)} sends nothing to anybody.", choice)
     else:
-        notes.wrong("backend_unknown", f"EMAIL_BACKEND={_quoted(text)} is not known here.", choice)
+        notes.wrong("backend_unknown", f"EMAIL_BACKEND={quoted(text)} is not known here.", choice)
     return "smtp"
 
 
@@ -84,7 +86,7 @@ def read_flag(name: str, text: str, notes: Notes) -> bool | None:
     if word in _TRUE or word in _FALSE:
         return word in _TRUE
     notes.wrong(
-        f"{_short(name)}_unreadable", f"{name}={_quoted(text)} is neither on nor off.", f"set {name} to True or False."
+        f"{_short(name)}_unreadable", f"{name}={quoted(text)} is neither on nor off.", f"set {name} to True or False."
     )
     return None
 
@@ -99,7 +101,7 @@ def read_number(name: str, text: str, least: float, most: float, notes: Notes, *
         return value
     notes.wrong(
         f"{_short(name)}_wrong",
-        f"{name}={_quoted(text)} is no number of {unit} from {least:g} to {most:g}.",
+        f"{name}={quoted(text)} is no number of {unit} from {least:g} to {most:g}.",
         f"set {name} to a number from {least:g} to {most:g}.",
     )
     return None
@@ -112,36 +114,34 @@ def read_whole(name: str, text: str, least: int, most: int, notes: Notes, *, uni
         return int(word)
     notes.wrong(
         f"{_short(name)}_wrong",
-        f"{name}={_quoted(text)} is no whole number of {unit} from {least} to {most}.",
+        f"{name}={quoted(text)} is no whole number of {unit} from {least} to {most}.",
         f"set {name} to a whole number from {least} to {most}.",
     )
     return None
 
 
-def read_host(text: str, notes: Notes) -> str:
+def read_host(text: str, notes: Notes, name: str = "EMAIL_HOST", kind: str = "SMTP") -> str:
     """A host name in its ASCII form or an IP address; empty if it cannot be used."""
-    host = text.strip()
+    host, about = text.strip(), _short(name)
+    wanted = f"set {name} to your provider's {kind} server."
     if not host:
-        notes.wrong("host_missing", "EMAIL_HOST is not set.", "set EMAIL_HOST to your provider's SMTP server.")
+        notes.wrong(f"{about}_missing", f"{name} is not set.", wanted)
         return ""
     if _EXAMPLE_DOMAIN.fullmatch(host):
-        notes.wrong(
-            "host_placeholder",
-            f"EMAIL_HOST={_quoted(text)} is an example, not a server.",
-            "set EMAIL_HOST to your provider's SMTP server.",
-        )
+        notes.wrong(f"{about}_placeholder", f"{name}={quoted(text)} is an example, not a server.", wanted)
         return ""
-    name = _host_name(host)
-    if not name:
+    ascii_name = host_name(host)
+    if not ascii_name:
         notes.wrong(
-            "host_invalid",
-            f"EMAIL_HOST={_quoted(text)} is no host name.",
-            "write the bare name, like smtp.gmail.com: no scheme, no port, no spaces.",
+            f"{about}_invalid",
+            f"{name}={quoted(text)} is no host name.",
+            f"write the bare name, like {kind.lower()}.gmail.com: no scheme, no port, no spaces.",
         )
-    return name
+    return ascii_name
 
 
-def _host_name(host: str) -> str:
+def host_name(host: str) -> str:
+    """The ASCII form of a host name or IP address; empty for what is neither."""
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         return str(ipaddress.ip_address(bare))
@@ -167,39 +167,61 @@ def read_port(text: str, notes: Notes) -> int:
     return read_whole("EMAIL_PORT", text, 1, 65535, notes, unit="a port") or 0
 
 
-def read_user(text: str, notes: Notes, *, local: bool) -> str:
+def read_user(text: str, notes: Notes, *, local: bool, name: str = "EMAIL_HOST_USER", about: str = "user") -> str:
     """The login name as written; example values are refused."""
     user = text.strip()
     domain = user.rpartition("@")[2] if "@" in user else ""
     if _EXAMPLE_USER.fullmatch(user) or (domain and not local and _EXAMPLE_DOMAIN.fullmatch(domain)):
         notes.wrong(
-            "user_placeholder",
-            f"EMAIL_HOST_USER={_quoted(text)} is an example, not a login.",
-            "set EMAIL_HOST_USER to the mailbox or user name that your provider gave you.",
+            f"{about}_placeholder",
+            f"{name}={quoted(text)} is an example, not a login.",
+            f"set {name} to the mailbox or user name that your provider gave you.",
         )
     if not user.isprintable():
-        notes.wrong("user_invalid", "EMAIL_HOST_USER has control characters.", "type EMAIL_HOST_USER anew.")
+        notes.wrong(f"{about}_invalid", f"{name} has control characters.", f"type {name} anew.")
     return user
 
 
-def read_password(text: str, notes: Notes) -> str:
-    """The password without surrounding white space (said so); example values are refused, and never shown."""
-    password = text.strip()
-    if password != text:
+def read_secret(
+    text: str, notes: Notes, *, name: str = "EMAIL_HOST_PASSWORD", about: str = "password", what: str = "password"
+) -> str:
+    """A password or its like without surrounding white space (said so); example values are refused, and never shown."""
+    secret = text.strip()
+    if secret != text:
         notes.repaired(
-            "password_trimmed",
-            "white space around the password was dropped.",
-            "take the spaces or line breaks around EMAIL_HOST_PASSWORD out of .env.",
+            f"{about}_trimmed",
+            f"white space around the {what} was dropped.",
+            f"take the spaces or line breaks around {name} out of .env.",
         )
-    if _EXAMPLE_PASSWORD.fullmatch(password):
+    if _EXAMPLE_PASSWORD.fullmatch(secret):
+        kinds = "password, app password or API key" if what == "password" else what
         notes.wrong(
-            "password_placeholder",
-            "EMAIL_HOST_PASSWORD still has an example value.",
-            "set EMAIL_HOST_PASSWORD to the password, app password or API key that your provider gave you.",
+            f"{about}_placeholder",
+            f"{name} still has an example value.",
+            f"set {name} to the {kinds} that your provider gave you.",
         )
-    if not all(char.isprintable() or char == "\xa0" or "\udc80" <= char <= "\udcff" for char in password):
-        notes.wrong("password_invalid", "EMAIL_HOST_PASSWORD has control characters.", "type EMAIL_HOST_PASSWORD anew.")
-    return password
+    if not all(char.isprintable() or char == "\xa0" or "\udc80" <= char <= "\udcff" for char in secret):
+        notes.wrong(f"{about}_invalid", f"{name} has control characters.", f"type {name} anew.")
+    return secret
+
+
+def app_password(password: str, notes: Notes, *, name: str = "EMAIL_HOST_PASSWORD", about: str = "") -> str:
+    """Google's App Password without the spaces that it is shown with; `about` begins the notes' ids."""
+    joined = "".join(password.split())
+    if not _APP_PASSWORD.fullmatch(joined):
+        notes.warn(
+            f"{about}app_password_shape",
+            "Gmail takes an App Password of 16 letters, and this one has another shape.",
+            "make an App Password at myaccount.google.com/apppasswords.",
+        )
+        return password
+    if joined != password:
+        notes.repaired(
+            f"{about}app_password_spaces",
+            "the spaces in the Gmail App Password were dropped.",
+            f"write {name} without spaces in .env.",
+        )
+    return joined
 
 
 def read_from(text: str, notes: Notes, *, real: bool, local: bool) -> tuple[str, str]:
@@ -224,13 +246,13 @@ def _from_address(text: str, address: str, fix: str, notes: Notes, *, real: bool
     try:
         sender = checked(address)
     except AddressRefused as refused:
-        notes.wrong("from_invalid", f"DEFAULT_FROM_EMAIL={_quoted(text)} is no single valid address ({refused}).", fix)
+        notes.wrong("from_invalid", f"DEFAULT_FROM_EMAIL={quoted(text)} is no single valid address ({refused}).", fix)
         return ""
     box, _, domain = sender.rpartition("@")
     if not sender.isascii():
-        notes.wrong("from_invalid", f"DEFAULT_FROM_EMAIL={_quoted(text)} is not ASCII before the @.", fix)
+        notes.wrong("from_invalid", f"DEFAULT_FROM_EMAIL={quoted(text)} is not ASCII before the @.", fix)
     elif real and (_EXAMPLE_USER.fullmatch(box) or (not local and _EXAMPLE_DOMAIN.fullmatch(domain))):
-        notes.wrong("from_placeholder", f"DEFAULT_FROM_EMAIL={_quoted(text)} is an example, not a sender.", fix)
+        notes.wrong("from_placeholder", f"DEFAULT_FROM_EMAIL={quoted(text)} is an example, not a sender.", fix)
     return sender
 
 
@@ -254,5 +276,6 @@ def _short(name: str) -> str:
     return name.removeprefix("EMAIL_").lower()
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """What was typed, cut and harmless to show."""
     return ascii(text.strip()[:80]) if not text.isprintable() else repr(text.strip()[:80])

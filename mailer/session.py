@@ -1,26 +1,35 @@
 """An open, secured and logged-in line to a mail server, phase by phase (RFC 5321). Sending over it is in `smtp`."""
 
-import base64
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from pydantic import SecretStr
+
+from mailer import sasl
 from mailer.account import PLAIN, SSL, STARTTLS, Account
+from mailer.certificates import Encryption
 from mailer.errors import Failure, Refused
-from mailer.replies import Reply
+from mailer.replies import Reply, cleaned
+from mailer.tokens import TokenRefused
 from mailer.wire import Wire, WireFault
+from store.redaction import HIDDEN
 
 _GOODBYE_SECONDS = 2.0
+_GO_ON, _TOLD_CHARS = 334, 120
 
 
 class Session:
     """One connection to the account's server. `open` it, use it, `close` it.
 
     `alive` is false before and after. `features` are the extensions offered, `size_limit` is bytes (0: unknown).
-    `trace` gets one line a phase, without secrets or content.
+    `trace` gets one line a phase, `transcript` each line of both sides (`C:` is ours), without secrets or content.
+    Whoever walks the phases one by one calls connect, then greet and secure (with ssl: secure and greet), then log_in;
+    `ends_at` is the instant of `clock` when it must be done. A phase that fails raises Refused and leaves nothing open.
     """
 
     def __init__(
@@ -29,17 +38,35 @@ class Session:
         *,
         clock: Callable[[], float] = time.monotonic,
         trace: Callable[[str], None] | None = None,
+        transcript: Callable[[str], None] | None = None,
     ):
-        self._account, self._clock, self._trace = account, clock, trace
+        self._account, self._clock, self._trace, self._transcript = account, clock, trace, transcript
         self._wire: Wire | None = None
         self._offers: dict[str, str] = {}
         self._secrets: tuple[str, ...] = ()
         self.pipelining = self.smtputf8 = self.alive = False
         self.size_limit = 0
+        self.banner = ""
 
     @property
     def features(self) -> frozenset[str]:
         return frozenset(self._offers)
+
+    @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """The logins that the server offers and that this account can use, the best first."""
+        offered = self._offers.get("AUTH", "").split()
+        return tuple(name for name in sasl.SPOKEN.get(self._account.auth, ()) if name in offered)
+
+    @property
+    def peer(self) -> str:
+        """The address that answers."""
+        return self._wire.peer_address
+
+    @property
+    def tls(self) -> Encryption | None:
+        """The encryption of the line, None in the clear."""
+        return self._wire.encryption
 
     def __enter__(self) -> Self:
         return self if self.alive else self.open()
@@ -50,18 +77,12 @@ class Session:
     def open(self) -> Self:
         """Connects, secures and logs in, all within the account's deadline. Raises Refused; nothing stays open then."""
         ends_at = self._clock() + self._account.deadline
-        try:
-            self._connect(ends_at)
-            self._expect("banner", self._read("banner", ends_at), 2)
-            self._hello(ends_at)
-            if self._account.security == STARTTLS:
-                self._start_tls(ends_at)
-            if self._account.user:
-                self._log_in(ends_at)
-        except BaseException:
-            self._drop()
-            raise
-        self.alive = True
+        self.connect(ends_at)
+        phases = (self.secure, self.greet) if self._account.security == SSL else (self.greet, self.secure)
+        for phase in phases:
+            phase(ends_at)
+        if self._account.user:
+            self.log_in(ends_at)
         return self
 
     def close(self) -> None:
@@ -75,15 +96,54 @@ class Session:
                 self._note("quit", fault.kind)
         self._drop()
 
-    def _connect(self, ends_at: float) -> None:
-        account, until = self._account, self._until(ends_at)
-        try:
-            self._wire = Wire.connect(account.host, account.port, until, self._clock)
+    def connect(self, ends_at: float) -> None:
+        """Connects to the first address that answers."""
+        account = self._account
+        with self._or_dropped():
+            try:
+                self._wire = Wire.connect(account.host, account.port, self._until(ends_at), self._clock)
+            except WireFault as fault:
+                raise self._broken("connect", fault) from fault
             self._note("connect", f"{account.host}:{account.port}")
-            if account.security == SSL:
-                self._note("connect", self._wire.start_tls(self._context(), account.host, until))
-        except WireFault as fault:
-            raise self._broken("connect", fault) from fault
+            self._say(f"-- connected to {account.host}:{account.port}")
+
+    def greet(self, ends_at: float) -> None:
+        """Reads the server's greeting and says hello."""
+        with self._or_dropped():
+            reply = self._read("banner", ends_at)
+            self._expect("banner", reply, 2)
+            self.banner = reply.text
+            self._hello(ends_at)
+        self.alive = True
+
+    def secure(self, ends_at: float) -> None:
+        """Turns the line to verified TLS, at once or by STARTTLS; a plain account's stays as it is."""
+        with self._or_dropped():
+            if self._account.security == SSL:
+                self._handshake("connect", ends_at)
+            elif self._account.security == STARTTLS:
+                self._start_tls(ends_at)
+
+    def log_in(self, ends_at: float, mechanism: str = "") -> None:
+        """Logs in by `mechanism`, or by the best that both sides speak. A refused token is fetched anew once."""
+        with self._or_dropped():
+            if self._account.security == PLAIN and not self._wire.peer_is_loopback:
+                raise Refused(self._failure("auth", "no_starttls", text="a password is not sent in the clear"))
+            chosen = mechanism or next(iter(self.mechanisms), "")
+            if not chosen:
+                offered = self._offers.get("AUTH") or "nothing"
+                raise Refused(self._failure("auth", "no_auth", text=f"{self._account.auth}; offered: {offered}"))
+            if self._account.token is None:
+                self._answer(chosen, self._account.password, ends_at)
+            else:
+                self._log_in_by_token(chosen, ends_at)
+
+    def command(self, phase: str, text: str, ends_at: float) -> Reply:
+        """Says one line and gives the reply, which must be positive. A refusal leaves the line open. Raises Refused."""
+        with self._or_dropped():
+            reply = self._ask(phase, text.encode(), ends_at)
+        self._expect(phase, reply, 2)
+        return reply
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self._account.ca_file)
@@ -107,36 +167,59 @@ class Session:
         if "STARTTLS" not in self._offers:
             raise Refused(self._failure("starttls", "no_starttls"))
         self._expect("starttls", self._ask("starttls", b"STARTTLS", ends_at), 2)
-        try:
-            version = self._wire.start_tls(self._context(), self._account.host, self._until(ends_at))
-        except WireFault as fault:
-            raise self._broken("starttls", fault) from fault
-        self._note("starttls", version)
+        self._handshake("starttls", ends_at)
         # What was offered in the clear may have been forged (RFC 3207 section 4.2).
         self._hello(ends_at)
 
-    def _log_in(self, ends_at: float) -> None:
-        if self._account.security == PLAIN and not self._wire.peer_is_loopback:
-            raise Refused(self._failure("auth", "no_starttls", text="a password is not sent in the clear"))
-        offered = self._offers.get("AUTH", "").upper().split()
-        user = self._account.user.encode("utf-8", "surrogateescape")
-        password = self._account.password.get_secret_value().encode("utf-8", "surrogateescape")
-        if "PLAIN" in offered:
-            answers = [b"AUTH PLAIN " + base64.b64encode(b"\0" + user + b"\0" + password)]
-        elif "LOGIN" in offered:
-            answers = [b"AUTH LOGIN", base64.b64encode(user), base64.b64encode(password)]
-        else:
-            raise Refused(self._failure("auth", "no_auth", text=f"offered: {' '.join(offered) or 'nothing'}"))
-        self._secrets = (self._account.password.get_secret_value(), *(answer.decode("ascii") for answer in answers))
+    def _handshake(self, phase: str, ends_at: float) -> None:
+        try:
+            version = self._wire.start_tls(self._context(), self._account.host, self._until(ends_at))
+        except WireFault as fault:
+            raise self._broken(phase, fault) from fault
+        self._note(phase, version)
+        self._say(f"-- secured: {version}")
+
+    def _log_in_by_token(self, mechanism: str, ends_at: float) -> None:
+        token = self._token(ends_at)
+        try:
+            self._answer(mechanism, token, ends_at)
+        except Refused as refused:
+            if refused.failure.kind != "reply" or refused.failure.code // 100 != 5:
+                raise
+            self._account.token.reject(token)
+            fresh = self._token(ends_at)
+            if fresh == token:
+                raise
+            self._answer(mechanism, fresh, ends_at)
+
+    def _token(self, ends_at: float) -> SecretStr:
+        try:
+            return self._account.token.token(max(self._until(ends_at) - self._clock(), 0))
+        except TokenRefused as refused:
+            kind = "token_passing" if refused.passing else "token"
+            raise Refused(self._failure("auth", kind, text=str(refused), fix=refused.fix)) from refused
+
+    def _answer(self, mechanism: str, secret: SecretStr, ends_at: float) -> None:
+        account, word = self._account, secret.get_secret_value()
+        answers = sasl.answers(mechanism, account.user, word, account.host, account.port)
+        self._secrets = (word, *(answer.decode("ascii").rpartition(" ")[2] for answer in answers))
         for answer in answers[:-1]:
             self._expect("auth", self._ask("auth", answer, ends_at), 3)
-        self._expect("auth", self._ask("auth", answers[-1], ends_at), 2)
+        reply, told = self._ask("auth", answers[-1], ends_at), ""
+        if reply.code == _GO_ON and mechanism in sasl.FINISHED:
+            told = sasl.complaint(reply.words)
+            reply = self._ask("auth", sasl.FINISHED[mechanism], ends_at)
+        if reply.code // 100 != 2 and mechanism in sasl.FINISHED:
+            reply = _marked(reply, mechanism, told)
+        self._expect("auth", reply, 2)
 
     def _ask(self, phase: str, command: bytes, ends_at: float) -> Reply:
         self._write(phase, command + b"\r\n", ends_at)
         return self._read(phase, ends_at)
 
     def _write(self, phase: str, data: bytes, ends_at: float) -> None:
+        if self._transcript is not None:
+            self._transcribe(phase, data)
         try:
             self._wire.write(data, self._until(ends_at))
         except WireFault as fault:
@@ -147,12 +230,12 @@ class Session:
         until = ends_at if phase == "dot" else self._until(ends_at)
         try:
             reply = self._wire.read_reply(until)
-            if phase == "auth":
-                reply = reply.without(self._secrets)
         except WireFault as fault:
             raise self._broken(phase, fault) from fault
-        if self._trace is not None:
-            self._note(phase, reply.line)
+        if self._trace is not None or self._transcript is not None:
+            shown = self._harmless(phase, reply)
+            self._note(phase, shown.line)
+            self._say(f"S: {shown.line}")
         return reply
 
     def _until(self, ends_at: float) -> float:
@@ -163,10 +246,18 @@ class Session:
             raise Refused(self._replied(phase, reply))
 
     def _replied(self, phase: str, reply: Reply) -> Failure:
-        return self._failure(phase, "reply", code=reply.code, enhanced=reply.enhanced, text=reply.text)
+        shown = self._harmless(phase, reply)
+        return self._failure(phase, "reply", code=reply.code, enhanced=shown.enhanced, text=shown.text)
+
+    def _harmless(self, phase: str, reply: Reply) -> Reply:
+        """The reply without what we said, in case that the server echoes it whole or in part."""
+        reply = reply.without(self._secrets)
+        return Reply(reply.code, sasl.without_parts(reply.words, self._secrets)) if phase == "auth" else reply
 
     def _broken(self, phase: str, fault: WireFault) -> Refused:
-        return Refused(self._failure(phase, fault.kind, text=fault.text))
+        failure = self._failure(phase, fault.kind, text=fault.text)
+        self._say(f"-- {failure}")
+        return Refused(failure)
 
     def _failure(self, phase: str, kind: str, **said: object) -> Failure:
         account = self._account
@@ -176,10 +267,40 @@ class Session:
         if self._trace is not None:
             self._trace(f"{phase}: {said}")
 
+    def _transcribe(self, phase: str, data: bytes) -> None:
+        """What we say, command by command; a login by its mechanism only, a mail by its size."""
+        if phase == "auth":
+            command, mechanism, *_ = (*data.split(), b"", b"")
+            self._say(f"C: AUTH {mechanism.decode('ascii')} {HIDDEN}" if command == b"AUTH" else f"C: {HIDDEN}")
+        elif phase == "data" and data != b"DATA\r\n":
+            self._say(f"C: ({len(data)} bytes of mail)")
+        else:
+            for line in data.decode("utf-8", "replace").split("\r\n")[:-1]:
+                self._say(f"C: {cleaned(line)}")
+
+    def _say(self, line: str) -> None:
+        if self._transcript is not None:
+            self._transcript(line)
+
+    @contextmanager
+    def _or_dropped(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._drop()
+            raise
+
     def _drop(self) -> None:
         self.alive = False
         if self._wire is not None:
             self._wire.close()
+
+
+def _marked(reply: Reply, mechanism: str, told: str) -> Reply:
+    """A refusal that names the login: what is to be done about the same words depends on it."""
+    words = reply.words.removeprefix(reply.enhanced).lstrip()
+    mark = f"({mechanism}: {cleaned(told)[:_TOLD_CHARS]})" if told else f"({mechanism})"
+    return Reply(reply.code, f"{reply.enhanced} {mark} {words}".lstrip())
 
 
 def _offers(reply: Reply) -> dict[str, str]:

@@ -1,9 +1,10 @@
-"""What a failure means and what to do: known signatures first, then its phase. The tables of replies lie beside it."""
+"""What a failure means and what to do: known signatures first, then `fallbacks`. The tables of replies lie beside it."""
 
 from collections.abc import Callable
 from dataclasses import replace
 
 from mailer.errors import Failure
+from mailer.fallbacks import AGAIN, LOST, OTHERWISE, fallback
 from mailer.general_replies import GENERAL_REPLIES
 from mailer.provider_replies import PROVIDER_REPLIES
 from mailer.providers import recognised
@@ -17,12 +18,8 @@ MAX_ATTEMPTS = 40
 MAX_AGE = 4 * DAY
 """Seconds after which later becomes failed (RFC 5321 section 4.5.4.1: four to five days)."""
 
-_AGAIN = "Nothing to do: it is tried again."
-_NOT_TRUSTED = (
-    "Certificate not trusted: set EMAIL_HOST to the name on it or add the CA (EMAIL_CA_FILE)."
-    " Verification is NOT switched off."
-)
-_LOST = "The mail may have been delivered; it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold."
+_ON = "Verification is NOT switched off."
+_NOT_TRUSTED = f"Certificate not trusted: set EMAIL_HOST to the name on it or add the CA (EMAIL_CA_FILE). {_ON}"
 _STARTTLS_WANTED = "Port 587 needs EMAIL_USE_TLS=True, EMAIL_USE_SSL=False (or use 465 with SSL)."
 _SSL_WANTED = "Port 465 needs EMAIL_USE_SSL=True, EMAIL_USE_TLS=False."
 
@@ -31,12 +28,40 @@ LINE_FAULTS = (
               words="wrong.version.number|record.layer.failure|unknown.protocol|http.request", security=("ssl",)),
     Signature("tls.failed", PAUSE, "no common TLS could be agreed",
               "Check EMAIL_PORT and the TLS/SSL switches; the server must speak TLS 1.2 or newer.", kind="tls"),
+    *(Signature("tls.silent", LATER, "the server took the connection and does not begin TLS",
+                "Check EMAIL_PORT and the TLS/SSL switches: 587 is for EMAIL_USE_TLS=True, 465 for EMAIL_USE_SSL=True.",
+                kind=kind, phases=("connect", "starttls"), words="TLS handshake") for kind in ("timeout", "dropped")),
+    Signature("tls.certificate_expired", PAUSE, "the certificate has expired",
+              f"Have the server's operator renew its certificate (or set this machine's clock right). {_ON}",
+              kind="certificate", words="expired"),
+    Signature("tls.certificate_early", PAUSE, "the certificate is not valid yet",
+              f"Set this machine's clock right, or have the server's operator look at the certificate. {_ON}",
+              kind="certificate", words="not yet valid"),
+    Signature("tls.certificate_name", PAUSE, "the certificate is for another name",
+              f"Set EMAIL_HOST to a name on the certificate. {_ON}",
+              kind="certificate", words="mismatch|not valid for|doesn't match"),
+    Signature("tls.certificate_self_signed", PAUSE, "the certificate is self-signed",
+              f"If the server is yours, give its certificate by EMAIL_CA_FILE; else have it replaced. {_ON}",
+              kind="certificate", words="self.signed"),
+    Signature("tls.certificate_authority", PAUSE, "the certificate is by an authority that is not known here",
+              f"Give the authority's certificate by EMAIL_CA_FILE, or have the server send its whole chain. {_ON}",
+              kind="certificate", words="unable to (?:get|verify)"),
     Signature("tls.certificate", PAUSE, "the certificate is self-signed, expired, for another name or by an unknown CA",
               _NOT_TRUSTED, kind="certificate"),
     Signature("tls.plain_password", PAUSE, "a password would go over the network in plain text",
               "Set EMAIL_USE_TLS=True or EMAIL_USE_SSL=True.", kind="no_starttls", phases=("auth",)),
     Signature("tls.no_starttls", PAUSE, "a plain relay, or something on the way strips TLS",
               "Server offers no STARTTLS: use 465+SSL; plain only for a loopback relay.", kind="no_starttls"),
+    Signature("auth.no_token_login", PAUSE, "the server takes no tokens",
+              "Set EMAIL_AUTH=password, or EMAIL_HOST to a server that offers XOAUTH2.",
+              kind="no_auth", words="^xoauth2; offered: (?!nothing)"),
+    Signature("auth.only_tokens", PAUSE, "the server takes no password",
+              "Set EMAIL_AUTH=xoauth2 and say where its tokens come from (EMAIL_TOKEN_COMMAND or EMAIL_OAUTH_*).",
+              kind="no_auth", words="^password; offered: .*(?:XOAUTH2|OAUTHBEARER)"),
+    Signature("auth.no_token", PAUSE, "no token could be had to log in with",
+              "Put the source of the tokens right; its words say more.", kind="token"),
+    Signature("auth.no_token_yet", LATER, "no token could be had just now",
+              "If it stays so, put the source of the tokens right; its words say more.", kind="token_passing"),
     Signature("auth.not_offered", PAUSE, "login hidden until TLS, or a relay that knows machines by address",
               "Turn EMAIL_USE_TLS on; for an IP-allowlisted relay clear user and password and set EMAIL_AUTH=none.",
               kind="no_auth"),
@@ -67,44 +92,28 @@ LINE_FAULTS = (
     Signature("tls.injected", PAUSE, "somebody added to the server's words before TLS began",
               "Do not send over this network; ask the network team (RFC 3207, response injection).",
               kind="protocol", phases=("starttls",), words="before TLS began"),
-    *(Signature("line.outcome_unknown", UNKNOWN, "the line was lost after the final dot", _LOST, kind=kind,
+    *(Signature("line.outcome_unknown", UNKNOWN, "the line was lost after the final dot", LOST, kind=kind,
                 phases=("dot",)) for kind in ("timeout", "dropped", "protocol")),
-    Signature("line.timeout", LATER, "the server does not answer in time", _AGAIN, kind="timeout"),
-    Signature("line.dropped", LATER, "the connection was lost before the final dot", _AGAIN, kind="dropped"),
+    Signature("line.timeout", LATER, "the server does not answer in time", AGAIN, kind="timeout"),
+    Signature("line.dropped", LATER, "the connection was lost before the final dot", AGAIN, kind="dropped"),
     Signature("line.protocol", LATER, "the server answers what is no reply",
               "If it stays so, check EMAIL_HOST and EMAIL_PORT.",
               kind="protocol"),
 )  # fmt: skip
 
-# What the phase says when no signature does (RFC 5321 section 4.2.1, RFC 3463).
-_SETTINGS = "Check the mail settings against the provider's page; the server's words say more."
-_BY_PHASE = {
-    "rcpt": Signature("phase.recipient", NEVER, "the server refuses this recipient",
-                      "Check the address in the booking; the server's words say more."),
-    "data": Signature("phase.data", NEVER, "the server does not take this mail", "The server's words say more."),
-    "dot": Signature("phase.content", NEVER, "the server refuses this mail", "The server's words say more."),
-    "mail": Signature("phase.sender", PAUSE, "the server refuses the sender or the account",
-                      "Check DEFAULT_FROM_EMAIL and the account; the server's words say more."),
-    "auth": Signature("phase.login", PAUSE, "the server refuses the login",
-                      "Correct EMAIL_HOST_USER and EMAIL_HOST_PASSWORD; the server's words say more."),
-}  # fmt: skip
-_PASSING = Signature("phase.passing", LATER, "a passing refusal", _AGAIN)
-_OTHERWISE = Signature("phase.other", PAUSE, "the server refuses the conversation", _SETTINGS)
-_STRANGE = Signature("phase.strange", LATER, "the server's reply does not fit the command", _AGAIN)
-_STRANGE_AFTER_DOT = Signature("line.outcome_unknown", UNKNOWN, "the reply after the final dot says nothing", _LOST)
-
 
 def classify(failure: Failure, *, worked_before: bool = False) -> Verdict:
     """What the failure means and what to do. A name that `worked_before` and is gone now is taken to come back."""
-    found = _known(failure) if failure.kind != "reply" else (_known_reply(failure) or _by_phase(failure))
+    found = _known(failure) if failure.kind != "reply" else (_known_reply(failure) or fallback(failure))
     verdict = found.verdict()
     if found.id == "line.dns" and worked_before:
         verdict = replace(verdict, decision=LATER)
-    return replace(verdict, fix=verdict.fix.replace("{place}", f"{failure.host}:{failure.port}"))
+    fix = failure.fix or verdict.fix.replace("{place}", f"{failure.host}:{failure.port}")
+    return replace(verdict, fix=fix)
 
 
 def _known(failure: Failure) -> Signature:
-    return next((fault for fault in LINE_FAULTS if fault.matches(failure, "")), _OTHERWISE)
+    return next((fault for fault in LINE_FAULTS if fault.matches(failure, "")), OTHERWISE)
 
 
 def _known_reply(failure: Failure) -> Signature | None:
@@ -113,13 +122,6 @@ def _known_reply(failure: Failure) -> Signature | None:
     provider = recognised(failure.host, failure.text).name
     tables = (PROVIDER_REPLIES, GENERAL_REPLIES)
     return next((reply for table in tables for reply in table if reply.matches(failure, provider)), None)
-
-
-def _by_phase(failure: Failure) -> Signature:
-    code = failure.code or 0
-    if code < 400:
-        return _STRANGE_AFTER_DOT if failure.phase == "dot" else _STRANGE
-    return _PASSING if code < 500 else _BY_PHASE.get(failure.phase, _OTHERWISE)
 
 
 def retry_pause(attempts: int, verdict: Verdict, random: Callable[[], float]) -> float:

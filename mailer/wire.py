@@ -4,10 +4,12 @@ import ipaddress
 import re
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Self
 
+from mailer.certificates import Encryption, encryption_of
 from mailer.errors import MailerError
 from mailer.replies import Reply, cleaned
 
@@ -38,10 +40,7 @@ class Wire:
     @classmethod
     def connect(cls, host: str, port: int, until: float, clock: Callable[[], float]) -> Self:
         """Tries each address of the host, each with its share of the time left."""
-        try:
-            places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (socket.gaierror, UnicodeError) as error:
-            raise WireFault("dns", getattr(error, "strerror", None) or str(error)) from error
+        places = _places(host, port, until - clock())
         fault = WireFault("dns", "the name has no address")
         for index, (family, kind, protocol, _, address) in enumerate(places):
             try:
@@ -55,9 +54,18 @@ class Wire:
         return self._socket.getsockname()[0]
 
     @property
+    def peer_address(self) -> str:
+        return self._socket.getpeername()[0]
+
+    @property
     def peer_is_loopback(self) -> bool:
         """Whether the other end is this machine, whatever its name says."""
-        return ipaddress.ip_address(self._socket.getpeername()[0].partition("%")[0]).is_loopback
+        return ipaddress.ip_address(self.peer_address.partition("%")[0]).is_loopback
+
+    @property
+    def encryption(self) -> Encryption | None:
+        """What is known of the encrypted line; None in the clear."""
+        return encryption_of(self._socket) if isinstance(self._socket, ssl.SSLSocket) else None
 
     def start_tls(self, context: ssl.SSLContext, host: str, until: float) -> str:
         """Turns to TLS, verified by `context`, and returns the protocol's version.
@@ -155,6 +163,27 @@ def _usual_reply(line: bytes) -> Reply | None:
     if found is None or found[2] == b"-":
         return None
     return Reply(int(found[1]), (found[3] or b"").decode("utf-8", "replace"))
+
+
+def _places(host: str, port: int, seconds: float) -> list[tuple]:
+    """The addresses of a host. The system's look-up knows no time-out, so a thread that may be left behind asks."""
+    found: list[tuple] = []
+    faults: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except (OSError, UnicodeError) as error:
+            faults.append(error)
+
+    asking = threading.Thread(target=ask, name="host look-up", daemon=True)
+    asking.start()
+    asking.join(max(seconds, 0))
+    if faults:
+        raise WireFault("dns", getattr(faults[0], "strerror", None) or str(faults[0])) from faults[0]
+    if asking.is_alive():
+        raise WireFault("dns", "the name server does not answer in time")
+    return found
 
 
 def _dial(family: int, kind: int, protocol: int, address: tuple, seconds: float) -> socket.socket:

@@ -11,6 +11,7 @@ from random import random
 
 from mailer import attempts
 from mailer.account import RESEND, Account
+from mailer.dkim_signing import SigningRefused, sign
 from mailer.errors import Failure, MailerError, Refused
 from mailer.letters import Letter, Outcome
 from mailer.messages import compose
@@ -213,7 +214,7 @@ class Worker:
         for mail in list(waiting.values()):
             try:
                 letters.append(self._letter(mail, mail.hand_over or record))
-            except KeyRingUnusable:
+            except (KeyRingUnusable, SigningRefused):
                 raise  # wrong for every mail, and no mail's fault
             except (Refusal, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
                 failed.append((waiting.pop(mail.id), attempts.not_composed(mail, error, self.post.clock()), None))
@@ -226,6 +227,8 @@ class Worker:
         data = compose(facts, record, message_id=mail.message_id, token=mail.token, link=link)
         said_link = None if facts.kind == CANCELLED else link
         seal(data, recipient=mail.recipient, sender=record.from_address, link=said_link)
+        if self.post.account.dkim is not None:
+            data = sign(data, self.post.account.dkim)
         return Letter(mail.id, record.from_address, mail.recipient, data, self._may_go)
 
     def _key(self, mail: OutboxMail) -> str:

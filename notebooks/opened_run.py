@@ -52,12 +52,12 @@ def open_run(notebook: str, names: Mapping[str, object], *, rehearsal: bool = Fa
         if rehearsal:
             environment |= opened.enter_context(_rehearsal_room())
         settings, mail = _settings(environment, rehearsal)
-        log_path = _log_path(notebook, str(given.get("log_file", "")))
-        opened.enter_context(debuglog.writing_to(log_path))
+        path = log_path(notebook, str(given.get("log_file", "")))
+        opened.enter_context(debuglog.writing_to(path))
         db = database.open_record(settings.database_url.get_secret_value())
         opened.callback(_close, db)
         ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=times.now())
-        return Run(settings, mail, db, ring, log_path, environment, opened.pop_all())
+        return Run(settings, mail, db, ring, path, environment, opened.pop_all())
 
 
 def _close(db: Database) -> None:
@@ -85,7 +85,8 @@ def _settings(environment: dict[str, str], rehearsal: bool) -> tuple[Settings, M
     )
 
 
-def _log_path(notebook: str, log_file: str) -> Path:
+def log_path(notebook: str, log_file: str) -> Path:
+    """Where a run's log goes: the file that was asked for, or one of its own in `runs/`."""
     if log_file:
         return places.resolve(log_file)
     return places.resolve("runs") / notebook / f"{run_name()}.log"

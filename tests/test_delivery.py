@@ -6,7 +6,7 @@ from dataclasses import replace
 from email import message_from_bytes, policy
 
 import pytest
-from smtp_server import After, SmtpServer, account
+from smtp_server import DROP, After, SmtpServer, account
 
 from mailer.delivery import follow
 from store import session_keys, times
@@ -169,7 +169,7 @@ def test_two_interviews_of_one_candidate_each_carry_their_own_key(post, server, 
 
 
 def test_a_mail_sent_again_is_the_same_to_the_byte_whatever_the_settings_are_now(post):
-    with SmtpServer({".": lambda _, count: "<drop>" if count == 1 else None}) as server:
+    with SmtpServer({".": lambda _, count: DROP if count == 1 else None}) as server:
         post.book(1)
         post.deliver(server)
         post.later(5000)

@@ -48,7 +48,8 @@ def test_corrected_settings_send_all_that_a_pause_left(post):
     post.book_file(20)
     with SmtpServer({"MAIL": WANTS_LOGIN}) as server:
         post.deliver(server)
-        server.script, server.mechanisms = {}, "PLAIN"
+        server.script = {}
+        server.offer("PLAIN")
         report = post.deliver(server, user="jobs", password=SecretStr("a-new-password"))
     assert (report.sent, report.is_clean, len(set(server.recipients()))) == (20, True, 20)
 

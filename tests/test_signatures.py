@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from reply_samples import GMAIL, M365, RELAY, REPLIES, SES
 
 from mailer.errors import Failure
 from mailer.general_replies import GENERAL_REPLIES
@@ -25,155 +26,15 @@ from mailer.signatures import (
     retry_pause,
 )
 
-GMAIL, M365, SES, SENDGRID = (
-    "smtp.gmail.com",
-    "smtp.office365.com",
-    "email-smtp.us-east-1.amazonaws.com",
-    "smtp.sendgrid.net",
-)
-RELAY = "mail.acme.in"
 HOUR, DAY = 3600, 86400
 
 
 def failed(phase, kind="reply", line="", host=RELAY, port=587, security="starttls"):
-    code, words = (int(line[:3]), line[4:]) if kind == "reply" else (None, line)
+    words = "\n".join(part[4:] for part in line.split("\r\n"))
+    code, words = (int(line[:3]), words) if kind == "reply" else (None, line)
     reply = Reply(code or 599, words)
     return Failure(phase, kind, code, reply.enhanced, reply.text, host, port, security)
 
-
-# phase, reply, host, decision, part of the line for ops
-REPLIES = [
-    ("auth", "535 5.7.8 Username and Password not accepted. For more go to x - gsmtp",
-     GMAIL, PAUSE, "App Password (16 letters)"),
-    ("auth", "534 5.7.9 Application-specific password required. - gsmtp",
-     GMAIL, PAUSE, "account password will never work"),
-    ("auth", "535 5.7.9 Application-specific password required", RELAY, PAUSE, "App Password"),
-    ("auth", "534 5.7.14 Please log in via your web browser and then try again.", GMAIL, PAUSE, "browser"),
-    ("auth", "454 4.7.0 Too many login attempts, please try again later.", GMAIL, LATER, "Keep one connection open"),
-    ("auth", "454 4.7.0 Cannot authenticate due to temporary system problem.", GMAIL, LATER, "tried again"),
-    ("mail", "530 5.7.0 Must issue a STARTTLS command first. gsmtp", GMAIL, PAUSE, "EMAIL_USE_TLS=True"),
-    ("mail", "530 5.5.1 Authentication Required. gsmtp", GMAIL, PAUSE, "EMAIL_HOST_USER and EMAIL_HOST_PASSWORD"),
-    ("mail", "530 5.7.0 Authentication Required", RELAY, PAUSE, "EMAIL_HOST_USER and EMAIL_HOST_PASSWORD"),
-    ("auth", "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.", M365, PAUSE, "XOAUTH2"),
-    ("auth", "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
-     M365, PAUSE, "aka.ms/smtp_auth_disabled"),
-    ("auth", "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.",
-     M365, PAUSE, "Check the password"),
-    ("auth", "535 5.7.3 Authentication unsuccessful", M365, PAUSE, "Check the password"),
-    ("auth", "550 5.7.30 Basic authentication is not supported for Client Submission.",
-     M365, PAUSE, "Graph, HVE or ACS"),
-    ("mail", "530 5.7.57 Client not authenticated to send mail.", M365, PAUSE, "Log in first"),
-    ("auth", "535 Authentication Credentials Invalid", SES, PAUSE, "*SMTP* credentials"),
-    ("auth", "535 Authentication failed: Bad username / password", SENDGRID, PAUSE, "apikey"),
-    ("dot", "554 Message rejected: Email address is not verified. The following identities failed",
-     SES, PAUSE, "production access"),
-    ("dot", "550 The from address does not match a verified Sender Identity.",
-     SENDGRID, PAUSE, "Sender Authentication"),
-    ("mail", "403 The from address does not match a verified Sender Identity", RELAY, PAUSE, "Sender Authentication"),
-    ("dot", "554 5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException.MapiExceptionSendAsDenied",
-     M365, PAUSE, "grant Send As"),
-    ("dot", "550 5.2.252 SendAsDenied", M365, PAUSE, "Microsoft throttles"),
-    ("dot", "550 5.7.60 SMTP; Client does not have permissions to send as this sender",
-     RELAY, PAUSE, "grant Send As"),
-    ("rcpt", "554 5.7.1 <a@b.example>: Relay access denied", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "454 4.7.1 <a@b.example>: Relay access denied", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "550 5.7.1 Unable to relay", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "550 5.7.54 SMTP; Unable to relay recipient in non-accepted domain", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "550 relay not permitted", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)", RELAY, PAUSE, "will not relay"),
-    ("rcpt", "550 5.7.1 a@b.example... Relaying denied. Proper authentication required.",
-     RELAY, PAUSE, "will not relay"),
-    ("rcpt", "550 5.1.1 The email account that you tried to reach does not exist. gsmtp",
-     GMAIL, NEVER, "correct it in the booking"),
-    ("rcpt", "550 5.1.1 <a@b.example>: Recipient address rejected: User unknown",
-     RELAY, NEVER, "correct it in the booking"),
-    ("rcpt", "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found",
-     M365, NEVER, "correct it in the booking"),
-    ("rcpt", "550 Requested action not taken: mailbox unavailable", RELAY, NEVER, "correct it in the booking"),
-    ("rcpt", "511 sorry, no mailbox here by that name (#5.1.1 - chkuser)", RELAY, NEVER, "correct it in the booking"),
-    ("rcpt", "550 Unrouteable address", RELAY, NEVER, "another address"),
-    ("rcpt", "550 5.4.1 Recipient address rejected: Access denied.", M365, NEVER, "another one"),
-    ("rcpt", "452 4.2.2 The email account that you tried to reach is over quota.", GMAIL, LATER, "phone them"),
-    ("rcpt", "552 5.2.2 mailbox full", RELAY, NEVER, "phone them"),
-    ("rcpt", "450 4.1.1 <a@b.example>: unverified address", RELAY, LATER, "tried again"),
-    ("rcpt", "556 5.1.10 domain does not accept mail (nullMX)", RELAY, NEVER, "another address"),
-    ("rcpt", "550 5.1.2 bad destination system address", RELAY, NEVER, "correct it in the booking"),
-    ("rcpt", "551 user not local; please try <c@d.example>", RELAY, NEVER, "another address"),
-    ("rcpt", "553 5.6.7 address not supported", RELAY, NEVER, "ASCII one"),
-    ("dot", "421 4.7.28 Our system has detected an unusual rate of unsolicited mail. gsmtp",
-     GMAIL, LATER, "Lower EMAIL_RATE"),
-    ("banner", "421 4.7.0 unusual rate of unsolicited mail originating from your IP - gsmtp",
-     GMAIL, LATER, "Lower EMAIL_RATE"),
-    ("dot", "550 5.4.5 Daily user sending limit exceeded. gsmtp", GMAIL, LATER, "goes tomorrow"),
-    ("mail", "550 5.4.5 Daily SMTP relay limit exceeded for user", GMAIL, LATER, "goes tomorrow"),
-    ("mail", "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded: concurrent connections",
-     M365, LATER, "3 or fewer"),
-    ("dot", "554 5.2.0 SubmissionQuotaExceededException", M365, LATER, "tomorrow"),
-    ("mail", "550 5.1.90 Your message can't be sent because you've reached your daily limit",
-     M365, LATER, "tomorrow"),
-    ("mail", "454 Throttling failure: Maximum sending rate exceeded.", SES, LATER, "Lower EMAIL_RATE"),
-    ("mail", "454 Throttling failure: Daily message quota exceeded.", SES, LATER, "ask for quota"),
-    ("banner", "421 Too many concurrent SMTP connections", SES, LATER, "Fewer workers"),
-    ("dot", "550 5.7.26 This mail is unauthenticated: SPF and DKIM did not pass. gsmtp",
-     GMAIL, PAUSE, "SPF and DKIM"),
-    ("dot", "550 5.7.27 The sender's domain has no passing SPF. gsmtp", GMAIL, PAUSE, "SPF and DKIM"),
-    ("dot", "550 5.7.30 The sender's domain has no passing DKIM. gsmtp", GMAIL, PAUSE, "SPF and DKIM"),
-    ("dot", "550 5.7.1 Email rejected per DMARC policy for acme.in", RELAY, PAUSE, "SPF and DKIM"),
-    ("dot", "554 5.7.9 Message not accepted for policy reasons", "smtp.mail.yahoo.com", PAUSE, "SPF and DKIM"),
-    ("dot", "552 5.2.3 Message exceeds fixed maximum message size", RELAY, NEVER, "Shrink"),
-    ("mail", "552 5.3.4 Message size exceeds fixed limit", RELAY, NEVER, "Shrink"),
-    ("mail", "451 Authentication failed: Maximum credits exceeded", SENDGRID, PAUSE, "waiting does not help"),
-    ("mail", "550 Unauthenticated senders not allowed", SENDGRID, PAUSE, "apikey"),
-    ("auth", "535 Authentication Failed", "smtp.zoho.in", PAUSE, "application-specific"),
-    ("auth", "535 Authentication Failed.", "smtp.zeptomail.in", PAUSE, "credits"),
-    ("mail", "553 Relaying disallowed as ops@acme.in", "smtp.zoho.in", PAUSE, "DEFAULT_FROM_EMAIL"),
-    ("dot", "550 5.4.6 Unusual sending activity detected.", "smtp.zoho.in", PAUSE, "Unblock"),
-    ("auth", "535 5.7.0 (#AUTH005) Too many bad auth attempts.", "smtp.mail.yahoo.com", PAUSE, "app password"),
-    ("mail", "421 4.7.0 [TSS04] Messages from 1.2.3.4 temporarily deferred",
-     "smtp.mail.yahoo.com", LATER, "EMAIL_RATE"),
-    ("mail", "421 4.7.1 [TS03] All messages from 1.2.3.4 will be permanently deferred",
-     "x.yahoodns.net", PAUSE, "Waiting does not help"),
-    ("auth", "535 5.7.8 Error: authentication failed", "smtp.mail.me.com", PAUSE, "app-specific"),
-    ("mail", "550 5.7.0 From address is not one of your addresses.", "smtp.mail.me.com", PAUSE, "alias"),
-    ("auth", "535 5.7.8 Too many connections per account", "live.smtp.mailtrap.io", LATER, "EMAIL_CONNECTIONS"),
-    ("dot", "550 5.7.0 Requested action not taken: too many emails per second",
-     "sandbox.smtp.mailtrap.io", LATER, "few mails a second"),
-    ("auth", "535 Incorrect authentication data", "mail.smtp2go.com", PAUSE, "SMTP Users"),
-    ("dot", "550 From header sender domain not verified (acme.in)", "mail.smtp2go.com", PAUSE, "Verified Senders"),
-    ("rcpt", "550 Relay access denied - please authenticate", "mail.smtp2go.com", PAUSE, "will not relay"),
-    ("dot", "421 Domain sandbox1.mailgun.org is not allowed to send: Sandbox subdomains are for test purposes only.",
-     "smtp.mailgun.org", PAUSE, "your own domain"),
-    ("dot", "550 The Sender Signature was not found", "smtp.postmarkapp.com", PAUSE, "Sender Signatures"),
-    ("rcpt", "550 You tried to send to an inactive recipient", "smtp.postmarkapp.com", NEVER, "another address"),
-    ("auth", "525 5.7.1 Unauthorized IP address", "smtp-relay.brevo.com", PAUSE, "Authorized IPs"),
-    ("mail", "502 5.7.0 Your SMTP account is not yet activated", "smtp-relay.brevo.com", PAUSE, "activate"),
-    ("dot", "550 5.7.1 Unconfigured Sending Domain <acme.in>", "smtp.sparkpostmail.com", PAUSE, "Verify"),
-    ("rcpt", "450 4.2.0 <a@b.example>: Recipient address rejected: Greylisted", RELAY, LATER, "tried again"),
-    ("rcpt", "451 4.7.1 Please try again later", RELAY, LATER, "tried again"),
-    ("rcpt", "553 5.7.1 <ops@acme.in>: Sender address rejected: not owned by user x",
-     RELAY, PAUSE, "DEFAULT_FROM_EMAIL"),
-    ("rcpt", "550 5.1.8 <ops@acme.in>: Sender address rejected: Domain not found",
-     RELAY, PAUSE, "DEFAULT_FROM_EMAIL"),
-    ("rcpt", "450 4.1.8 <ops@acme.in>: Sender address rejected: Domain not found", RELAY, LATER, "its DNS"),
-    ("rcpt", "554 5.7.1 Service unavailable; Client host [1.2.3.4] blocked using zen.spamhaus.org",
-     RELAY, PAUSE, "delisted"),
-    ("rcpt", "550 5.7.25 Client host rejected: cannot find your hostname", RELAY, PAUSE, "PTR"),
-    ("mail", "550 5.7.1 messages from [1.2.3.4] weren't sent; part of their network is on our block list (S3140).",
-     "x.mail.protection.outlook.com", PAUSE, "delisting"),
-    ("dot", "550 5.7.501 Access denied, spam abuse detected.", M365, PAUSE, "Restricted entities"),
-    ("dot", "550 5.7.509 Access denied, sending domain does not pass DMARC", M365, PAUSE, "SPF and DKIM"),
-    ("rcpt", "550 5.7.133 RESOLVER.RST.SenderNotAuthenticatedForGroup", M365, NEVER, "another address"),
-    ("rcpt", "451 4.7.500 Server busy. Please try again later", M365, LATER, "EMAIL_RATE"),
-    ("dot", "452 4.3.1 Insufficient system resources", RELAY, LATER, "tried again"),
-    ("dot", "554 5.7.1 Message rejected as spam by content filter", RELAY, NEVER, "text and links"),
-    ("dot", "552 5.7.0 This message was blocked because its content presents a potential security issue. gsmtp",
-     GMAIL, NEVER, "attachment"),
-    ("rcpt", "451 Domain acme.in has exceeded the max emails per hour (150/150) allowed", RELAY, LATER, "EMAIL_RATE"),
-    ("dot", "550 Too many messages. Try again in 92 seconds.", RELAY, LATER, "EMAIL_RATE"),
-    ("dot", "550 Monthly sending quota exceeded", RELAY, PAUSE, "waiting does not help"),
-    ("banner", "554 No SMTP service here", RELAY, PAUSE, "EMAIL_HOST"),
-    ("ehlo", "421 4.3.2 Service shutting down", RELAY, LATER, "tried again"),
-]  # fmt: skip
 
 LINE = [
     ("connect", "tls", "WRONG_VERSION_NUMBER", {"security": "ssl"}, PAUSE, "EMAIL_USE_TLS=True, EMAIL_USE_SSL=False"),
@@ -202,7 +63,7 @@ LINE = [
 @pytest.mark.parametrize(("phase", "line", "host", "decision", "fix"), REPLIES, ids=[row[1][:60] for row in REPLIES])
 def test_a_known_reply_gives_its_decision_and_the_line_for_ops(phase, line, host, decision, fix):
     verdict = classify(failed(phase, line=line, host=host))
-    assert (verdict.decision, verdict.signature_id.startswith("phase.")) == (decision, False)
+    assert (verdict.decision, verdict.signature_id.startswith(("phase.", "subject."))) == (decision, False)
     assert fix in verdict.fix
 
 
@@ -252,6 +113,34 @@ def test_the_same_code_means_different_things_at_different_providers():
 )
 def test_an_unknown_reply_is_decided_by_its_phase_and_first_digit(phase, line, decision):
     assert classify(failed(phase, line=line)).decision == decision
+
+
+@pytest.mark.parametrize(
+    ("phase", "line", "decision", "signature_id"),
+    [
+        ("rcpt", "553 5.1.4 zzz", NEVER, "subject.address"),
+        ("dot", "554 5.2.9 zzz", NEVER, "subject.mailbox"),
+        ("rcpt", "554 5.3.5 zzz", PAUSE, "subject.system"),
+        ("rcpt", "550 5.4.4 zzz", NEVER, "subject.network"),
+        ("dot", "554 5.5.2 zzz", NEVER, "subject.protocol"),
+        ("dot", "554 5.6.3 zzz", NEVER, "subject.content"),
+        ("mail", "554 5.6.3 zzz", NEVER, "subject.content"),
+        ("dot", "554 5.7.8 zzz", NEVER, "subject.policy"),
+        ("rcpt", "450 4.1.2 zzz", LATER, "subject.address_now"),
+        ("rcpt", "450 4.2.9 zzz", LATER, "subject.mailbox_now"),
+        ("mail", "451 4.3.5 zzz", LATER, "subject.system_now"),
+        ("dot", "451 4.4.2 zzz", LATER, "subject.network_now"),
+        ("mail", "451 4.7.9 zzz", LATER, "subject.policy_now"),
+        ("mail", "550 5.1.4 zzz", PAUSE, "phase.sender"),
+        ("auth", "550 5.7.8 zzz", PAUSE, "phase.login"),
+        ("rcpt", "550 4.1.2 zzz", NEVER, "phase.recipient"),
+        ("dot", "554 5.0.0 zzz", NEVER, "phase.content"),
+        ("mail", "451 4.5.9 zzz", LATER, "phase.passing"),
+    ],
+)
+def test_an_unknown_reply_is_decided_by_class_and_subject_and_then_by_its_phase(phase, line, decision, signature_id):
+    verdict = classify(failed(phase, line=line))
+    assert (verdict.decision, verdict.signature_id) == (decision, signature_id)
 
 
 def test_a_host_name_that_worked_before_is_taken_to_come_back():

@@ -76,8 +76,7 @@ def test_a_connection_that_the_server_closed_meanwhile_costs_no_mail_an_attempt(
         worker = worker_of(server)
         post.book(2)
         worker.step()
-        for open_socket in server._sockets:
-            open_socket.shutdown(2)
+        server.playing.hang_up()
         post.book(2)
         while worker.step() is not None:
             pass

@@ -7,7 +7,7 @@
 <title>{{heading}}</title>
 </head>
 <body>
-<div style="max-width:36em;margin:0 auto;padding:8px;font:16px/1.5 sans-serif;overflow-wrap:anywhere">
+<div style="max-width:36em;margin:0 auto;padding:8px;font:16px/1.5 Arial,Helvetica,sans-serif;overflow-wrap:anywhere">
 <h1 style="font-size:22px">{{heading}}</h1>
 <p dir="auto">Hello {{candidate_name}},</p>
 <p>{{lead}}</p>
@@ -17,9 +17,11 @@
 % end
 </ul>
 % if link:
-<p><a href="{{link}}"
-style="display:inline-block;padding:12px 20px;background:#1a5fb4;color:#ffffff;font-weight:bold">Open
-your interview</a></p>
+<table role="presentation" cellpadding="0" cellspacing="0" border="0">
+<tr><td style="background:#1a5fb4;mso-padding-alt:12px 20px"><a href="{{link}}"
+style="display:inline-block;padding:12px 20px;background:#1a5fb4;color:#ffffff;font:bold 16px/1.5 Arial,Helvetica,sans-serif">Open
+your interview</a></td></tr>
+</table>
 <p>{{opening}}</p>
 <h2 style="font-size:18px">What to do</h2>
 <ul style="padding-left:20px">

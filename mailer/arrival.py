@@ -1,0 +1,153 @@
+"""What arrived of the test mail: read back and held to the record, its link opened, its calendar read as programs do."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+
+from icalendar import Calendar
+
+from mailer import page_checks, proof_cases, stages
+from mailer.account import SANDBOX, Account
+from mailer.config import Checked
+from mailer.errors import MailerError
+from mailer.imap_mailbox import ImapMailbox, RemoteMail
+from mailer.mailbox import Delivered, Mailbox, MailUnreadable, calendar_of
+from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
+from mailer.proof_cases import Case
+from mailer.proof_checks import CALENDAR_CODES, Booked, Problem, problems_of
+from mailer.stages import FAILED, OK, WARNING, Row
+from mailer.trial import Trial
+from store import database, times
+from store.database import Database
+from store.redaction import masked_address
+from store.session_keys import KeyRing
+from store.settings import Settings
+
+_NO_IMAP = (
+    "set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of the mailbox that gets the test mail (LIVE_EMAIL_TO or the recipient),"
+    " or look there yourself: the mail, in the inbox, with its invitation."
+)
+_NOT_ARRIVED = (
+    "look for bounces in the sender's mailbox and at the provider; if mails only come late, wait longer next time."
+)
+_SPAM = "publish SPF, DKIM and DMARC for the From domain (see the rows of Domain names), and mark the mail as no spam."
+
+Mailboxes = Mailbox | ImapMailbox
+
+
+def mailbox_of(account: Account, checked: Checked, since: datetime) -> AbstractContextManager[Mailboxes | None]:
+    """The mailbox where mail of `since` (aware) and later can be read back: the sandbox's, or by IMAP; else None."""
+    if account.backend == SANDBOX:
+        return nullcontext(Mailbox(account.mailbox))
+    return ImapMailbox(checked.imap, since=since) if checked.imap is not None else nullcontext(None)
+
+
+@dataclass(slots=True)
+class Look:
+    """One sent test mail, and how to look for it. `began` is when the verification began (monotonic seconds)."""
+
+    db: Database
+    ring: KeyRing
+    settings: Settings
+    sent: Trial
+    clock: Callable[[], datetime]
+    began: float
+
+    def read_back(
+        self, opening: AbstractContextManager[Mailboxes | None], wait: float, *, has_calendar: bool
+    ) -> list[Row]:
+        """The rows of what arrived within `wait` seconds, and of its calendar if that is wanted."""
+        at = time.monotonic()
+        try:
+            with opening as mailbox:
+                if mailbox is None:
+                    seen = "not read back: no mailbox is set that could be read"
+                    return [self._row(stages.READ_BACK, "Arrival", WARNING, seen, at, _NO_IMAP, "read_back.no_imap")]
+                copies = _arrived(mailbox, self._case.message_id, wait)
+                return self._judged(copies, at, wait, has_calendar)
+        except MailerError as error:
+            return [self._row(stages.READ_BACK, "Arrival", FAILED, str(error), at, error.fix, "read_back.refused")]
+
+    def _judged(self, copies: Sequence[Delivered], at: float, wait: float, has_calendar: bool) -> list[Row]:
+        if not copies:
+            seen = f"the server took it, but it did not arrive within {wait:g} seconds"
+            return [self._row(stages.READ_BACK, "Arrival", FAILED, seen, at, _NOT_ARRIVED, "read_back.missing")]
+        problems = problems_of(copies, self._booked)
+        rows = [self._where(copies[0], at)]
+        rows += self._told(stages.READ_BACK, "Content", at, "headers, text and link are those that were sent",
+                           [one for one in problems if one.code not in CALENDAR_CODES])  # fmt: skip
+        if has_calendar:
+            rows += self._calendar(copies[0], [one for one in problems if one.code in CALENDAR_CODES])
+        return rows
+
+    def _where(self, copy: Delivered, at: float) -> Row:
+        if not isinstance(copy, RemoteMail):
+            return self._row(stages.READ_BACK, "Arrival", OK, "in the sandbox's mailbox", at)
+        took = max(0.0, (copy.arrived_at - self.sent.sent_at).total_seconds())
+        checks = ", ".join(f"{name}={result}" for name, result in copy.authentication.items()) or "nothing"
+        seen = f"in {copy.folder} after {took:.0f} s; the receiver says of its sender: {checks}"
+        if copy.is_spam:
+            return self._row(stages.READ_BACK, "Arrival", WARNING, f"It is {seen}.", at, _SPAM, "read_back.spam")
+        return self._row(stages.READ_BACK, "Arrival", OK, seen, at)
+
+    def _calendar(self, copy: Delivered, problems: list[Problem]) -> list[Row]:
+        at = time.monotonic()
+        try:
+            seen = _event_words(copy, self._booked.facts.timezone)
+        except (MailUnreadable, *_UNREADABLE) as error:
+            problems = problems or [Problem("calendar", f"It cannot be read ({type(error).__name__}).")]
+            seen = ""
+        return self._told(stages.CALENDAR, "Calendar", at, seen, problems)
+
+    def open_link(self, address: str) -> list[Row]:
+        """The row of the booked link, opened at the portal at `address` as the candidate's browser would."""
+        at = time.monotonic()
+        try:
+            with PortalClient(address, self.settings.backend_host) as portal:
+                portal.check(database.database_id(self.db))
+                page, problems = page_checks.visit(
+                    self.db, self._case, self._booked, portal=portal, ring=self.ring, clock=self.clock
+                )
+        except (PortalUnusable, NotOpened) as error:
+            return [self._row(stages.LINK, "Link", FAILED, str(error), at, error.fix, "link.not_opened")]
+        seen = f"opens {' and '.join(page.references)}'s page at {address}; it says {page.state}"
+        return self._told(stages.LINK, "Link", at, seen, problems)
+
+    def _told(self, stage: str, title: str, at: float, seen: str, problems: Sequence[Problem]) -> list[Row]:
+        """A row for each problem, or one that says what was seen."""
+        if not problems:
+            return [self._row(stage, title, OK, seen, at)]
+        return [self._row(stage, title, FAILED, one.what, at, one.fix, f"{stage}.{one.code}") for one in problems]
+
+    def _row(self, stage: str, title: str, result: str, seen: str, at: float, fix: str = "", code: str = "") -> Row:
+        return Row(stage, title, result, seen, fix, code, at - self.began, time.monotonic() - at)
+
+    @property
+    def _case(self) -> Case:
+        return next(proof_cases.cases(self.db, [self.sent.notification_id], None))[0]
+
+    @property
+    def _booked(self) -> Booked:
+        return self._case.booked(self.ring, database.database_id(self.db))
+
+
+_UNREADABLE = (ValueError, LookupError, AttributeError, TypeError)
+
+
+def _arrived(mailbox: Mailboxes, message_id: str, wait: float) -> list[Delivered] | list[RemoteMail]:
+    """The mails with that Message-ID, once there are any, or after `wait` seconds."""
+    if isinstance(mailbox, ImapMailbox):
+        mailbox.wait_for([message_id], wait)
+    return mailbox.find(message_id)
+
+
+def _event_words(copy: Delivered, zone: str) -> str:
+    """The event as a calendar program takes it: method, times, organizer and attendee."""
+    whole = Calendar.from_ical(calendar_of(copy.message) or "")
+    event = whole.walk("VEVENT")[0]
+    start, end = (event.decoded(name) for name in ("DTSTART", "DTEND"))
+    people = ", ".join(masked_address(str(event[name]).removeprefix("mailto:")) for name in ("ORGANIZER", "ATTENDEE"))
+    when = f"{times.date_words(start, zone)}, {times.time_words(start, zone)} to {times.time_words(end, zone)}"
+    return f"{whole['METHOD']} for {when}, sequence {event['SEQUENCE']}, organizer and attendee {people}"

@@ -1,0 +1,38 @@
+"""What a secured line shows of itself: its version and cipher, and the verified certificate of the other end."""
+
+import ssl
+from dataclasses import dataclass
+from datetime import datetime
+
+from mailer.replies import cleaned
+from store import times
+
+
+@dataclass(frozen=True, slots=True)
+class Encryption:
+    """A line that is encrypted and whose certificate was verified. `names` are those that the certificate is for."""
+
+    version: str
+    cipher: str
+    names: tuple[str, ...]
+    issuer: str
+    expires_at: datetime
+
+
+def encryption_of(secured: ssl.SSLSocket) -> Encryption:
+    """The facts of a socket after its handshake with verification."""
+    certificate = secured.getpeercert()
+    names = tuple(cleaned(value) for _, value in certificate.get("subjectAltName", ()))
+    subject, issuer = _fields(certificate["subject"]), _fields(certificate["issuer"])
+    by = " ".join(filter(None, (issuer.get("organizationName"), issuer.get("commonName"))))
+    return Encryption(
+        version=secured.version() or "",
+        cipher=(secured.cipher() or ("",))[0],
+        names=names or (cleaned(subject.get("commonName", "")),),
+        issuer=cleaned(by or "no name"),
+        expires_at=times.from_epoch(ssl.cert_time_to_seconds(certificate["notAfter"])),
+    )
+
+
+def _fields(name: tuple[tuple[tuple[str, str], ...], ...]) -> dict[str, str]:
+    return dict(pair for part in name for pair in part)

@@ -1,0 +1,44 @@
+"""The gate before a batch that really sends: the cheap stages of the verification, and a canary mail if one is wanted."""
+
+import logging
+
+from IPython.display import HTML
+
+from mailer import stages, verification
+from mailer.account import SANDBOX
+from mailer.verification import Asked, Verification
+from notebooks import tables, verification_steps
+from notebooks.opened_run import Run
+from notebooks.stopping import JobFailed, telling
+
+log = logging.getLogger(__name__)
+
+
+@telling
+def check(
+    run: Run, *, dry_run: bool, deliver_mail: bool, preflight: bool, canary: str, portal_url: str
+) -> Verification | None:
+    """Looks at the way of the mails before the first candidate is booked; None where nothing is to be looked at.
+
+    With a `canary` address a test invitation goes there first, its link is opened, and it is read back where IMAP_* are
+    set. Raises JobFailed with the first thing to do; then nothing was booked and no candidate was mailed.
+    """
+    account = run.checked_mail.account
+    leaves = account is None or account.backend != SANDBOX
+    if dry_run or not deliver_mail or not (canary or (preflight and leaves)):
+        return None
+    asked = Asked(canary, portal=portal_url) if canary else Asked(None, stop_after=stages.ADDRESSES)
+    done = verification.verify(
+        asked, run.mail, run.settings, lambda: (run.db, run.ring), told=verification_steps.logged,
+        environment=run.environment,
+    )  # fmt: skip
+    if done.exit_code:
+        raise JobFailed(f"Stopped before the first candidate; nothing was booked or mailed. {done.sentence}")
+    return done
+
+
+def told(done: Verification | None) -> HTML:
+    """What the gate saw, in one table."""
+    if done is None:
+        return tables.as_text("<p>Nothing was to be looked at: no mail leaves this machine in this run.</p>")
+    return verification_steps.lights(done)

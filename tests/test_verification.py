@@ -1,0 +1,192 @@
+"""The whole verification: what it says without settings, in the sandbox, of a server that refuses, and how it ends."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from smtp_server import SmtpServer
+
+from mailer import stages, verification
+from mailer.config import MailSettings
+from mailer.verification import Asked, WrongParameters, verify
+from store import places
+from store.database import fetch
+from store.errors import StoreError
+from store.redaction import masked_address
+
+TO = "reader@acme.org"
+
+
+@pytest.fixture
+def sandboxed(tmp_path):
+    return MailSettings(email_backend="sandbox", sandbox_mailbox=str(tmp_path / "mailbox"))
+
+
+def smtp(port, **changed):
+    """The settings of a mail server on this machine."""
+    given = {"email_backend": "smtp", "email_host": "127.0.0.1", "email_port": str(port), "email_timeout": "2",
+             "default_from_email": "interviews@acme.org"}  # fmt: skip
+    return MailSettings(**given | changed)
+
+
+@pytest.fixture
+def run(desk):
+    """Runs a verification on the desk's record; the link's stage is left out, which needs a portal."""
+
+    def made(mail, stop_after=stages.READ_BACK, recipient=TO, **more):
+        asked = Asked(recipient, stop_after=stop_after, portal="http://127.0.0.1:9", wait=1)
+        return verify(asked, mail, desk.settings, lambda: (desk.db, desk.ring), **more)
+
+    return made
+
+
+def row_of(done, stage, result):
+    return next(row for row in done.rows if row.stage == stage and row.result == result)
+
+
+def test_without_any_settings_it_ends_red_with_the_first_thing_to_do(run):
+    done = run(MailSettings())
+    assert (done.light, done.exit_code) == (stages.RED, 10)
+    assert "EMAIL_BACKEND is not set" in done.sentence
+    assert [row.result for row in done.rows if row.stage != stages.SETTINGS] == [stages.NOT_RUN] * 8
+    assert len(done.findings) == len({row.fix for row in done.findings}) == 6
+
+
+def test_in_the_sandbox_it_is_amber_and_proven_there_only(run, sandboxed):
+    done = run(sandboxed)
+    assert (done.light, done.exit_code) == (stages.AMBER, 0)
+    assert row_of(done, stages.READ_BACK, stages.OK).evidence == "in the sandbox's mailbox"
+    assert [row.evidence for row in done.findings] == ["Proven in the sandbox only: nobody outside gets a mail."]
+
+
+def test_rows_come_in_the_order_of_the_stages_and_are_told_as_they_come(run, sandboxed):
+    told = []
+    done = run(sandboxed, told=told.append)
+    order = [stages.BY_NAME[row.stage].exit_code for row in done.rows]
+    assert order == sorted(order)
+    assert sorted(told, key=repr) == sorted(done.rows, key=repr)
+
+
+def test_the_test_mail_is_an_interview_that_is_marked_as_a_test(run, sandboxed, desk):
+    run(sandboxed)
+    assert fetch(desk.db, "SELECT is_test FROM interview") == [(True,)]
+    assert fetch(desk.db, "SELECT state, recipient FROM notification") == [("sent", TO)]
+
+
+def test_it_stops_after_the_stage_that_was_asked_for_and_mails_nothing(run, sandboxed, desk):
+    done = run(sandboxed, stop_after=stages.ADDRESSES)
+    assert {row.stage for row in done.rows} == {
+        stage.name for stage in stages.STAGES if stage.exit_code <= stages.BY_NAME[stages.ADDRESSES].exit_code
+    }
+    assert fetch(desk.db, "SELECT count(*) FROM interview") == [(0,)]
+
+
+@pytest.mark.parametrize(("said", "code", "word"), [
+    ({"BANNER": "554 no service here"}, 13, "no service here"), ({"MAIL": "550 5.7.60 not your address"}, 16, "Send As"),
+    ({"RCPT": "550 5.1.1 no such user"}, 16, "does not exist"), ({".": "554 5.7.1 spam"}, 17, "spam"),
+])  # fmt: skip
+def test_the_first_stage_that_fails_decides_and_is_named_first(run, said, code, word):
+    with SmtpServer(said) as server:
+        done = run(smtp(server.port))
+    assert (done.light, done.exit_code) == (stages.RED, code)
+    assert word in done.sentence
+
+
+def test_only_what_needs_a_failed_stage_is_left_out(run):
+    with SmtpServer({"RCPT": "550 5.1.1 no such user"}) as server:
+        done = run(smtp(server.port), stop_after=stages.CALENDAR)
+    results = stages.results(done.rows)
+    assert [results[name] for name in (stages.CONNECT, stages.LOGIN)] == [stages.OK, stages.OK]
+    assert {results[name] for name in (stages.SEND, stages.READ_BACK, stages.LINK, stages.CALENDAR)} == {stages.NOT_RUN}
+
+
+def test_a_server_without_a_mailbox_to_read_is_amber_and_says_how_to_read_back(run):
+    with SmtpServer() as server:
+        done = run(smtp(server.port))
+    assert (done.light, done.exit_code) == (stages.AMBER, 0)
+    assert "IMAP_HOST" in row_of(done, stages.READ_BACK, stages.WARNING).fix
+
+
+def test_a_paused_account_is_told_with_the_command_that_lifts_the_pause(run):
+    with SmtpServer({".": "535 5.7.8 not you"}) as server:
+        run(smtp(server.port))
+        done = run(smtp(server.port))
+    assert "python -m mailer resume" in done.sentence
+
+
+def test_a_record_that_cannot_be_opened_is_a_finding_of_the_settings(desk, sandboxed):
+    def broken():
+        raise StoreError("the database is locked", "close the program that has it open.")
+
+    done = verify(Asked(TO), sandboxed, desk.settings, broken)
+    assert done.exit_code == 10
+    assert "the database is locked To fix: close the program" in done.sentence
+
+
+def test_the_link_is_opened_at_a_portal_and_one_that_is_not_there_is_named(run, sandboxed):
+    done = run(sandboxed, stop_after=stages.CALENDAR)
+    assert done.exit_code == 19
+    assert "make portal" in done.sentence
+
+
+def test_a_calendar_is_read_as_a_calendar_program_takes_it(run, sandboxed):
+    done = run(sandboxed, stop_after=stages.CALENDAR)
+    seen = row_of(done, stages.CALENDAR, stages.OK).evidence
+    assert seen.startswith("REQUEST for ")
+    assert masked_address(TO) in seen
+
+
+@pytest.mark.parametrize(("changed", "field"), [
+    ({"stop_after": "lunch"}, "stop_after"), ({"wait": 0}, "wait"), ({"recipient": "nobody"}, "recipient"),
+    ({"recipient": None}, "recipient"),
+])  # fmt: skip
+def test_wrong_parameters_are_refused_before_anything_is_tried(desk, sandboxed, changed, field):
+    with pytest.raises(WrongParameters) as refusal:
+        verify(replace(Asked(TO), **changed), sandboxed, desk.settings, lambda: (desk.db, desk.ring))
+    assert refusal.value.field == field
+    assert refusal.value.fix
+
+
+def test_without_a_recipient_only_the_sender_is_named_to_the_server(run):
+    with SmtpServer() as server:
+        done = run(smtp(server.port), stop_after=stages.ADDRESSES, recipient=None)
+    assert (done.light, done.exit_code) == (stages.GREEN, 0)
+    assert not any(command.startswith("RCPT") for command in server.commands)
+
+
+def command(*arguments, **environment):
+    given = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "sqlite://", **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "mailer", "verify", *arguments], cwd=places.ROOT, env=given, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_the_command_ends_with_the_code_of_the_stage_and_says_what_to_do_first():
+    done = command("--stop-after", "addresses", EMAIL_BACKEND="smtp")
+    assert done.returncode == 10
+    assert "To fix: set EMAIL_HOST" in done.stdout
+    assert "\nRED: " in done.stdout
+
+
+def test_the_command_in_the_sandbox_opens_the_link_at_a_portal_of_its_own(tmp_path):
+    done = command(
+        EMAIL_BACKEND="sandbox", SANDBOX_MAILBOX=str(tmp_path / "mailbox"), SESSION_KEY_RING=str(tmp_path / "ring.json"),
+        DATABASE_URL=f"sqlite:///{tmp_path}/record.db",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ok       Link: Link: opens IV-1's page" in done.stdout
+    assert "\nAMBER: " in done.stdout
+
+
+def test_the_command_refuses_a_stage_that_it_does_not_know():
+    done = command("--stop-after", "lunch")
+    assert (done.returncode, "lunch" in done.stderr) == (2, True)
+
+
+def test_settings_that_cannot_be_read_are_told_as_rows(monkeypatch):
+    monkeypatch.setenv("INTERVIEW_OPENS_BEFORE", "soon")
+    done = verification.verify_here(Asked(TO))
+    assert (done.light, done.exit_code) == (stages.RED, 10)
+    assert "INTERVIEW_OPENS_BEFORE" in done.sentence.upper()
