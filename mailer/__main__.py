@@ -6,10 +6,11 @@ import signal
 import sys
 import threading
 
-from mailer import sandbox, verify_command
+from mailer import sandbox
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import deliver, follow
 from mailer.errors import ConfigurationRefused
+from mailer.verification import command as verify_command
 from store import accounts, database, debuglog, outbox, redaction, session_keys, settings, times
 from store.errors import Refusal, SettingsError
 

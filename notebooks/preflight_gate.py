@@ -4,9 +4,9 @@ import logging
 
 from IPython.display import HTML
 
-from mailer import stages, verification
+from mailer import verification
 from mailer.account import SANDBOX
-from mailer.verification import Asked, Verification
+from mailer.verification import Asked, Verification, stages
 from notebooks import tables, verification_steps
 from notebooks.opened_run import Run
 from notebooks.stopping import JobFailed, telling

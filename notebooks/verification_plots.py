@@ -3,8 +3,8 @@
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from mailer.stages import BY_NAME, NOT_RUN
 from mailer.verification import Verification
+from mailer.verification.stages import BY_NAME, NOT_RUN
 from notebooks.plots import closed
 from notebooks.verification_steps import COLOURS
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from IPython.display import HTML
 
-from mailer import stages, verification
-from mailer.stages import BY_NAME, FAILED, NOT_RUN, OK, WARNING, Row
-from mailer.verification import Asked, Verification
+from mailer import verification
+from mailer.verification import Asked, Verification, stages
+from mailer.verification.stages import BY_NAME, FAILED, NOT_RUN, OK, WARNING, Row
 from notebooks import parameters, tables
 from notebooks.opened_run import log_path
 from notebooks.stopping import JobFailed, telling

@@ -17,7 +17,8 @@ from store.settings import Settings
 
 POSTGRESQL_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 SETTINGS = ("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FROM", "PORTAL_", "INTERVIEW_", "SANDBOX_",
-            "ALLOW_LOCAL", "OPS_", "CANDIDATES_", "IMAP_", "DKIM_", "DNS_SERVER", "LIVE_EMAIL")  # fmt: skip
+            "ALLOW_LOCAL", "OPS_", "CANDIDATES_", "IMAP_", "DKIM_", "DNS_SERVER", "LIVE_EMAIL", "RUNS_",
+            "JOB_STARTED_BY")  # fmt: skip
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
 
 

@@ -15,14 +15,14 @@ from pydantic import SecretStr
 from test_proof_checks import BOOKED, OTHER_KEY, RECIPIENT, SENDER
 from test_seal import made
 
-from mailer import from_domain
 from mailer.account import SMTP, STARTTLS, Account, DkimKey
 from mailer.dkim_keys import read_key
 from mailer.dkim_signing import SigningRefused, check_key, modulus, public_record, sign, unsigned
-from mailer.dns_questions import Questions
 from mailer.letters import Letter
 from mailer.mailbox import Mail, Mailbox, keep, prepare
 from mailer.proof_checks import problems_of
+from mailer.verification import from_domain
+from mailer.verification.dns_questions import Questions
 from store.facts import CANCELLED, RESCHEDULED
 
 PLACE = "mail._domainkey.example.com"

@@ -8,11 +8,11 @@ import name_server
 import pytest
 from name_server import SlowServer, dnsmasq, host, mx, null_mx, txt
 
-from mailer import from_domain
 from mailer.account import SMTP, STARTTLS, Account
-from mailer.dns_checks import DKIM, DMARC, FROM_DOMAIN, HOST, MX, SPF, check_dns
-from mailer.dns_questions import Questions, resolved
-from mailer.stages import DNS, FAILED, NOT_RUN, OK, WARNING, results
+from mailer.verification import from_domain
+from mailer.verification.dns_checks import DKIM, DMARC, FROM_DOMAIN, HOST, MX, SPF, check_dns
+from mailer.verification.dns_questions import Questions, resolved
+from mailer.verification.stages import DNS, FAILED, NOT_RUN, OK, WARNING, results
 
 DOMAIN = "firm.example"
 SERVER = "8.8.4.4"  # an address is its own name, so that nobody is asked for it

@@ -9,12 +9,12 @@ from pydantic import SecretStr
 from smtp_server import SILENCE, Drip, SmtpServer, account
 from token_sources import NOW, Given
 
-from mailer import line_checks, stages
 from mailer.account import SSL, STARTTLS, XOAUTH2
-from mailer.line_checks import check_line
 from mailer.sandbox import certificates
-from mailer.stages import FAILED, NOT_RUN, OK, WARNING
 from mailer.tokens import TokenSource
+from mailer.verification import line_checks, stages
+from mailer.verification.line_checks import check_line
+from mailer.verification.stages import FAILED, NOT_RUN, OK, WARNING
 from store import times
 
 LOGIN = {"user": "ops@acme.in", "password": SecretStr("canary-pass")}

@@ -76,7 +76,7 @@ def test_a_source_of_tokens_that_is_not_whole_is_the_one_finding(base, changes, 
 
 @pytest.mark.parametrize(("base", "extra"), [(GOOGLE, "google"), (MICROSOFT, "microsoft")])
 def test_a_library_that_is_not_installed_is_a_finding_with_the_line_that_installs_it(base, extra, monkeypatch):
-    monkeypatch.setattr("mailer.logins.is_installed", lambda module: False)
+    monkeypatch.setattr("mailer.config.logins.is_installed", lambda module: False)
     (finding,) = checked(base=base).findings
     assert finding.id == "mail.oauth_library_missing"
     assert f'pip install -e ".[{extra}]"' in finding.fix

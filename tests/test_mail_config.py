@@ -2,8 +2,7 @@
 
 import pytest
 
-from mailer import config
-from mailer.config import MailSettings, check
+from mailer.config import MailSettings, check, checking
 from mailer.errors import ConfigurationRefused
 from mailer.providers import is_loopback, provider_of
 from store import places
@@ -315,7 +314,7 @@ def test_the_sandbox_needs_nothing_else_and_keeps_its_mail_in_the_project():
     account = check(mail, SHARED, sandbox_port=2500).usable()
     assert (account.backend, account.host, account.port, account.security) == ("sandbox", "127.0.0.1", 2500, "plain")
     assert account.mailbox == places.ROOT / "var" / "mailbox"
-    assert f"{account.from_name} <{account.from_address}>" == config.SANDBOX_FROM
+    assert f"{account.from_name} <{account.from_address}>" == checking.SANDBOX_FROM
 
 
 def test_the_sandbox_takes_an_example_sender_but_no_broken_one():

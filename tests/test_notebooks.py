@@ -87,7 +87,8 @@ def test_notebook_runs_on_its_harmless_defaults(notebook, tmp_path, environment)
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=180, check=False
     )
     assert done.returncode == 0, done.stdout
-    assert not (tmp_path / "mailbox").exists()
+    # The verification mails one test invitation, in the sandbox only.
+    assert (tmp_path / "mailbox").exists() is (notebook.stem == "email_verification")
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
@@ -168,7 +169,8 @@ def test_a_server_that_wants_a_login_pauses_the_job_keeps_the_bookings_and_names
     with SmtpServer({"MAIL": "530 5.7.0 Authentication Required"}) as server:
         environment |= {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port),
                         "EMAIL_HOST_PASSWORD": "", "DEFAULT_FROM_EMAIL": "interviews@acme.org"}  # fmt: skip
-        done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, portal_url="http://127.0.0.1:9")
+        given = {"batch_csv": path, "dry_run": False, "portal_url": "http://127.0.0.1:9"}
+        done = papermill(tmp_path, environment, **given, preflight=False)
     assert done.returncode != 0
     assert Counter(outcomes(environment).values()) == {"created": 200}
     said = (tmp_path / "out.ipynb").read_text(encoding="utf-8")
@@ -208,11 +210,36 @@ def test_without_a_portal_the_job_fails_with_the_line_that_starts_one(tmp_path, 
 def test_without_mail_settings_the_bookings_stand_and_every_missing_setting_is_named(tmp_path, environment):
     path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
     del environment["EMAIL_BACKEND"]
-    done = papermill(tmp_path, environment, batch_csv=path, dry_run=False)
+    done = papermill(tmp_path, environment, batch_csv=path, dry_run=False, preflight=False)
     assert done.returncode != 0
     assert Counter(outcomes(environment).values()) == {"created": 200}
     assert all(name in done.stderr for name in ("EMAIL_BACKEND",))
     assert "[EMAIL NOT SENT]" in (tmp_path / "out.log").read_text(encoding="utf-8")
+
+
+def test_a_batch_that_really_sends_stops_before_the_first_candidate_if_the_server_refuses(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    with SmtpServer({"MAIL": "530 5.7.0 Authentication Required"}) as server:
+        environment |= {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port),
+                        "EMAIL_HOST_PASSWORD": "", "DEFAULT_FROM_EMAIL": "interviews@acme.org"}  # fmt: skip
+        done = papermill(tmp_path, environment, batch_csv=path, dry_run=False)
+    assert done.returncode != 0
+    assert "Stopped before the first candidate; nothing was booked or mailed." in done.stderr
+    assert "Set EMAIL_HOST_USER and EMAIL_HOST_PASSWORD." in done.stderr
+    assert rows(environment, "SELECT count(*) FROM interview") == [(0,)]
+    assert server.recipients() == []
+
+
+def test_a_canary_gets_a_test_invitation_before_the_first_candidate(tmp_path, environment):
+    path = sample.write_sample(Path("notebooks/data/candidates_sample.csv"), tmp_path / "candidates.csv", date.today())
+    with portal_process.running(environment) as address:
+        given = {"batch_csv": path, "dry_run": False, "portal_url": address, "prove_sample": 5}
+        done = papermill(tmp_path, environment, **given, canary="ops@example.com")
+    assert done.returncode == 0, done.stderr
+    first = rows(environment, "SELECT i.is_test, n.state, n.recipient FROM notification n JOIN interview i"
+                              " ON i.id = n.interview_id ORDER BY n.id LIMIT 1")  # fmt: skip
+    assert first == [(1, "sent", "ops@example.com")]
+    assert Counter(outcomes(environment).values()) == {"created": 200}
 
 
 def test_missing_candidates_file_ends_the_notebook_with_its_name_and_the_fix(tmp_path, environment):

@@ -9,10 +9,10 @@ from audits.browser import THEMES, launched, opened
 from conftest import need
 from test_seal import INVITED, made
 
-from mailer import html_rules, quality, spamassassin
-from mailer.html_page import Page
-from mailer.html_rules import contrast
-from mailer.quality import check_message
+from mailer import quality
+from mailer.quality import check_message, html_rules, spamassassin
+from mailer.quality.html_page import Page
+from mailer.quality.html_rules import contrast
 from store.facts import CANCELLED
 
 MAIL, CALLED_OFF = made(), made(replace(INVITED, kind=CANCELLED, sequence=1))

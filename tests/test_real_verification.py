@@ -8,12 +8,12 @@ import name_server
 import pytest
 from pydantic import SecretStr
 
-from mailer import stages, verification
+from mailer import verification
 from mailer.account import DkimKey
 from mailer.config import MailSettings
 from mailer.dkim_signing import public_record
-from mailer.stages import AMBER, FAILED, GREEN, RED
-from mailer.verification import Asked
+from mailer.verification import Asked, stages
+from mailer.verification.stages import AMBER, FAILED, GREEN, RED
 
 pytest_plugins = ("mail_servers", "proof_office")
 # The record's engine changes nothing about mail.

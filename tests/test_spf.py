@@ -5,12 +5,12 @@ import ipaddress
 import pytest
 from name_server import dnsmasq, host, mx, txt
 
-from mailer import from_domain
 from mailer.account import SMTP, STARTTLS, Account
-from mailer.dns_questions import Questions
-from mailer.from_domain import Sender
-from mailer.spf import examine, merged, with_term
-from mailer.stages import OK, WARNING
+from mailer.verification import from_domain
+from mailer.verification.dns_questions import Questions
+from mailer.verification.from_domain import Sender
+from mailer.verification.spf import examine, merged, with_term
+from mailer.verification.stages import OK, WARNING
 
 DOMAIN = "firm.example"
 MINE, OTHER, SIX = map(ipaddress.ip_address, ("8.8.4.4", "9.9.9.9", "2001:4860:4860::8844"))

@@ -163,7 +163,7 @@ def test_a_signature_that_dmarc_does_not_count_is_warned_of(dkim):
 
 
 def test_the_signing_library_that_is_not_installed_is_a_finding(dkim, monkeypatch):
-    monkeypatch.setattr("mailer.surroundings.is_installed", lambda module: False)
+    monkeypatch.setattr("mailer.config.surroundings.is_installed", lambda module: False)
     (finding,) = checked(base=dkim).findings
     assert (finding.id, '".[dkim]"' in finding.fix) == ("mail.dkim_library_missing", True)
 

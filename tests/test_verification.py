@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from smtp_server import SmtpServer
 
-from mailer import stages, verification
+from mailer import verification
 from mailer.config import MailSettings
-from mailer.verification import Asked, WrongParameters, verify
+from mailer.verification import Asked, WrongParameters, stages, verify
 from store import places
 from store.database import fetch
 from store.errors import StoreError

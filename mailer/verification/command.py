@@ -3,9 +3,10 @@
 import argparse
 import sys
 
-from mailer import stages, verification
-from mailer.stages import Row
-from mailer.verification import Asked, WrongParameters
+from mailer.verification import run as verification
+from mailer.verification import stages
+from mailer.verification.run import Asked, WrongParameters
+from mailer.verification.stages import Row
 
 PARAMETERS_WRONG = 2
 

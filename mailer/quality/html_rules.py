@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from mailer.html_page import Element, Page
+from mailer.quality.html_page import Element, Page
 from store.errors import Finding
 
 WIDEST = 600

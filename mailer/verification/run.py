@@ -5,19 +5,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailer import stages, walk
 from mailer.config import MailSettings
 from mailer.errors import MailerError
-from mailer.stages import AMBER, FAILED, GREEN, NOT_RUN, RED, WARNING, Row
-from mailer.walk import Asked, Record
+from mailer.verification import stages, walk
+from mailer.verification.stages import AMBER, FAILED, GREEN, NOT_RUN, RED, WARNING, Row
+from mailer.verification.walk import Asked, Record
 from store import addresses, database, session_keys, settings, times
 from store.database import Database
 from store.errors import Finding, SettingsError
 from store.session_keys import KeyRing
 from store.settings import Settings
-
-__all__ = ["Asked", "Verification", "WrongParameters", "refused", "verify", "verify_here"]
-
 
 _WITHOUT_RECIPIENT = tuple(
     stage.name for stage in stages.STAGES if stage.exit_code < stages.BY_NAME[stages.SEND].exit_code

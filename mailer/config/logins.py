@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from mailer.account import NO_LOGIN, PASSWORD, XOAUTH2
-from mailer.mail_settings import MailSettings
+from mailer.config.mail_settings import MailSettings
+from mailer.config.readings import Notes, app_password, quoted, read_secret, read_user
 from mailer.providers import is_loopback, provider_of
-from mailer.readings import Notes, app_password, quoted, read_secret, read_user
 from mailer.token_providers import GoogleTokens, MicrosoftTokens, is_installed
 from mailer.tokens import Source, TokenCommand, TokenFile, TokenSource
 from store.places import resolve, shown

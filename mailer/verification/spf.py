@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from mailer.dns_questions import Address, NoSuchName, Questions
+from mailer.verification.dns_questions import Address, NoSuchName, Questions
 
 PASS, NEUTRAL = "pass", "neutral"
 RESULTS = {"+": PASS, "-": "fail", "~": "softfail", "?": NEUTRAL}

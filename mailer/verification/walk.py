@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailer import arrival, dns_checks, line_checks, portal_process, stages, trial
+from mailer import portal_process
 from mailer.account import SANDBOX, Account
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import reachable
-from mailer.stages import FAILED, OK, WARNING, Row
-from mailer.trial import Trial
+from mailer.verification import arrival, dns_checks, line_checks, stages, trial
+from mailer.verification.stages import FAILED, OK, WARNING, Row
+from mailer.verification.trial import Trial
 from store import addresses, times
 from store.database import Database
 from store.errors import Finding, SettingsError, StoreError

@@ -6,12 +6,10 @@ What belongs together has its own module: `encryption`, `logins`, `surroundings`
 from dataclasses import dataclass
 
 from mailer.account import HOLD, PLAIN, RESEND, SANDBOX, Account, ImapAccount, NameServer
-from mailer.encryption import security_of
-from mailer.errors import ConfigurationRefused
-from mailer.logins import login_of
-from mailer.mail_settings import MailSettings
-from mailer.providers import is_loopback, provider_of
-from mailer.readings import (
+from mailer.config.encryption import security_of
+from mailer.config.logins import login_of
+from mailer.config.mail_settings import MailSettings
+from mailer.config.readings import (
     Notes,
     Repair,
     read_backend,
@@ -23,12 +21,12 @@ from mailer.readings import (
     read_port,
     read_whole,
 )
-from mailer.surroundings import dkim_key_of, imap_of, name_server_of
+from mailer.config.surroundings import dkim_key_of, imap_of, name_server_of
+from mailer.errors import ConfigurationRefused
+from mailer.providers import is_loopback, provider_of
 from store.errors import Finding
 from store.places import resolve, shown
 from store.settings import Settings
-
-__all__ = ["Account", "Checked", "MailSettings", "Repair", "check"]
 
 SANDBOX_FROM = "Interviews <interviews@sandbox.example>"  # the sandbox's sender while DEFAULT_FROM_EMAIL is not set
 

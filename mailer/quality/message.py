@@ -9,9 +9,9 @@ from email.errors import MessageError
 from email.message import EmailMessage
 from typing import cast
 
-from mailer import html_rules, spamassassin
-from mailer.html_page import Page
 from mailer.proof_reading import ADDRESS, MALFORMED
+from mailer.quality import html_rules, spamassassin
+from mailer.quality.html_page import Page
 from store.errors import Finding
 
 LARGEST = 100_000

@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mailer import dmarc as policies
-from mailer import spf as senders
 from mailer.account import Account
 from mailer.dkim_keys import GOOD_BITS, PublishedKey, read_key
 from mailer.dkim_signing import modulus, public_record
-from mailer.dns_questions import Address, NoSuchName, Questions
 from mailer.providers import UNKNOWN, Provider, provider_of
-from mailer.sending_records import USUAL_SELECTORS, SendingRecords, records_of
-from mailer.stages import NOT_RUN, OK, WARNING
+from mailer.verification import dmarc as policies
+from mailer.verification import spf as senders
+from mailer.verification.dns_questions import Address, NoSuchName, Questions
+from mailer.verification.sending_records import USUAL_SELECTORS, SendingRecords, records_of
+from mailer.verification.stages import NOT_RUN, OK, WARNING
 
 _EXCHANGERS_LOOKED_AT = 4
 _POLICY_WORDS = {

@@ -8,12 +8,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from mailer import from_domain
 from mailer.account import Account, NameServer
-from mailer.dns_questions import QUESTION_SECONDS, TOTAL_SECONDS, Address, NoSuchName, Questions, Unanswered, resolved
-from mailer.from_domain import Seen, Sender, finding
 from mailer.providers import is_loopback
-from mailer.stages import DNS, FAILED, NOT_RUN, Row
+from mailer.verification import from_domain
+from mailer.verification.dns_questions import (
+    QUESTION_SECONDS,
+    TOTAL_SECONDS,
+    Address,
+    NoSuchName,
+    Questions,
+    Unanswered,
+    resolved,
+)
+from mailer.verification.from_domain import Seen, Sender, finding
+from mailer.verification.stages import DNS, FAILED, NOT_RUN, Row
 
 HOST, FROM_DOMAIN, MX, SPF, DKIM, DMARC = "Host", "From domain", "MX", "SPF", "DKIM", "DMARC"
 _KINDS = ((MX, from_domain.mx), (SPF, from_domain.spf), (DKIM, from_domain.dkim), (DMARC, from_domain.dmarc))

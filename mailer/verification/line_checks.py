@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from mailer import stages
 from mailer.account import PLAIN, SSL, Account
 from mailer.certificates import Encryption
 from mailer.errors import Failure, Refused
 from mailer.letters import Letter
 from mailer.session import Session
 from mailer.signatures import LATER, classify
-from mailer.stages import FAILED, NOT_RUN, OK, WARNING, Row
+from mailer.verification import stages
+from mailer.verification.stages import FAILED, NOT_RUN, OK, WARNING, Row
 from store import times
 from store.redaction import masked_address
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from icalendar import Calendar
 
-from mailer import page_checks, proof_cases, stages
+from mailer import page_checks, proof_cases
 from mailer.account import SANDBOX, Account
 from mailer.config import Checked
 from mailer.errors import MailerError
@@ -17,8 +17,9 @@ from mailer.mailbox import Delivered, Mailbox, MailUnreadable, calendar_of
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import CALENDAR_CODES, Booked, Problem, problems_of
-from mailer.stages import FAILED, OK, WARNING, Row
-from mailer.trial import Trial
+from mailer.verification import stages
+from mailer.verification.stages import FAILED, OK, WARNING, Row
+from mailer.verification.trial import Trial
 from store import database, times
 from store.database import Database
 from store.redaction import masked_address

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mailer.dkim_keys import tags
-from mailer.dns_questions import Questions
+from mailer.verification.dns_questions import Questions
 
 POLICIES = ("none", "quarantine", "reject")
 _DMARC = re.compile(r"v\s*=\s*DMARC1\s*(?:;|$)")
