@@ -1,4 +1,7 @@
-"""The mailer's commands: `python -m mailer verify | deliver [--follow] | sandbox | resume | resend ID | check`."""
+"""The mailer's commands.
+
+`python -m mailer verify | check | dkim-record | deliver [--follow] | resume | resend ID | sandbox`.
+"""
 
 import argparse
 import logging
@@ -8,7 +11,10 @@ import threading
 
 from mailer import sandbox
 from mailer.config import Checked, MailSettings, check
+from mailer.config.readings import Notes
+from mailer.config.surroundings import dkim_key_of
 from mailer.delivery import deliver, follow
+from mailer.dkim_signing import public_record
 from mailer.errors import ConfigurationRefused
 from mailer.verification import command as verify_command
 from store import accounts, database, debuglog, outbox, redaction, session_keys, settings, times
@@ -44,6 +50,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     commands.add_parser("sandbox", help="a mail server on this machine that keeps what it gets")
     verify_command.add_to(commands)
     commands.add_parser("check", help="say what is wrong with the mail settings").set_defaults(run=_check)
+    commands.add_parser("dkim-record", help="print the DNS record for DKIM_PRIVATE_KEY_FILE").set_defaults(run=_record)
     commands.add_parser("resume", help="lift the pause of mail accounts").set_defaults(run=_resume)
     again = commands.add_parser("resend", help="queue a failed or unknown mail again")
     again.add_argument("id", type=_id, help="the mail's id, as its log line and its table say")
@@ -84,6 +91,22 @@ def _deliver(options: argparse.Namespace) -> int:
 def _check(_: argparse.Namespace) -> int:
     account = _checked(settings.from_environment()).usable()
     print(f"The mail settings are usable: {account.backend} {account.host}:{account.port} ({account.security}).")
+    return DONE
+
+
+def _record(_: argparse.Namespace) -> int:
+    """Needs the DKIM_ settings only: the record is published before the rest is set."""
+    notes = Notes()
+    key = dkim_key_of(MailSettings.load(), "", notes)
+    if key is None:
+        fix = "set DKIM_DOMAIN, DKIM_SELECTOR and DKIM_PRIVATE_KEY_FILE, then run this again."
+        notes.wrong("dkim_missing", "No DKIM_ setting is set, so there is no key to publish.", fix)
+    if key is None or notes.findings:
+        raise ConfigurationRefused(notes.findings)
+    for note in notes.warnings:
+        print(f"mailer: {note.line()}", file=sys.stderr)
+    short = f"{key.selector}._domainkey"
+    print(f"Type:  TXT\nName:  {short}.{key.domain} (many forms want only {short})\nValue: {public_record(key)}")
     return DONE
 
 

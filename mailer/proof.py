@@ -14,6 +14,7 @@ from pathlib import Path
 from mailer import page_checks, proof_cases
 from mailer.imap_mailbox import ImapMailbox, RemoteMail
 from mailer.mailbox import Delivered, Mailbox
+from mailer.mailboxes import Mailboxes
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import Booked, Problem, problems_of
@@ -32,7 +33,6 @@ PATIENCE = 60.0
 """Seconds that mails may take to the mailbox of a real server."""
 DELIVERY_NOT_CHECKED, NOT_OPENED = "delivery not checked", "not opened"
 
-Mailboxes = Mailbox | ImapMailbox
 
 _DELIVER = "run `python -m mailer deliver`, then prove again."
 _LOST = "look into SANDBOX_MAILBOX and the sandbox's log; if it is lost, mail the candidate again."
@@ -136,13 +136,13 @@ def _mails(count: int) -> str:
 
 def prove(
     db: Database, *, notification_ids: Sequence[int] | None = None, batch_id: int | None = None,
-    sample: int | None = None, mailbox: Path | ImapMailbox | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
+    sample: int | None = None, mailbox: Path | Mailboxes | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
     now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
     patience: float = PATIENCE,
 ) -> ProofReport:  # fmt: skip
     """Proves the named mails, or the newest of every interview that a batch mailed, or of all; writes proof visits only.
 
-    `mailbox` is the Maildir of what was delivered, or the opened mailbox of a real server, where mails may take
+    `mailbox` is where the mails were delivered: a Maildir, or the opened mailbox of a real server, where mails may take
     `patience` seconds to arrive; with None nothing is read back, and no row is proven. The portal is asked at
     `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant of the
     call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError for both ids and

@@ -14,7 +14,7 @@ THINNEST = 0.004
 
 def waterfall(done: Verification) -> Figure:
     """A bar a look, from when it began to when it ended, in seconds since the run began; the slowest are seen at once."""
-    rows = [row for row in done.rows if row.result != NOT_RUN]
+    rows = sorted((row for row in done.rows if row.result != NOT_RUN), key=lambda row: row.begun)
     end = max((row.begun + row.seconds for row in rows), default=0.0) or 1.0
     figure, axes = plt.subplots(figsize=(9, 0.8 + 0.3 * max(len(rows), 1)), layout="constrained")
     for place, row in enumerate(rows):

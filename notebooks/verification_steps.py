@@ -61,10 +61,10 @@ def lights(done: Verification) -> HTML:
 
 
 def _line(row: Row, stage: str) -> str:
-    took = f"{row.seconds:.2f} s" if row.result != NOT_RUN else ""
+    took = f"{row.seconds:.2f}&nbsp;s" if row.result != NOT_RUN else ""
     cells = (html.escape(stage), html.escape(row.title), html.escape(row.evidence), took, html.escape(row.fix))
-    mark = f"{_dot(COLOURS[row.result], 0.9)}&nbsp;{row.result.replace(' ', '&nbsp;')}"
-    return f"<tr><td>{mark}</td>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+    mark = f"{_dot(COLOURS[row.result], 0.9)} {row.result}"
+    return f'<tr><td style="white-space: nowrap">{mark}</td>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _dot(colour: str, size: float) -> str:
@@ -87,7 +87,10 @@ def conversation(done: Verification) -> HTML:
     """What this machine and the mail server said to each other, passwords and keys masked."""
     if not done.transcript:
         return tables.as_text("<p>No mail server was spoken to.</p>")
-    return tables.as_text(tables.written("\n".join(done.transcript)))
+    said = html.escape("\n".join(done.transcript))
+    return tables.as_text(
+        f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85em">{said}</pre>'
+    )
 
 
 def verdict(done: Verification) -> str:

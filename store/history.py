@@ -103,6 +103,13 @@ def _clock(moment: float) -> str:
     return f"{times.from_epoch(ceil(moment / 60) * 60):%H:%M} UTC"
 
 
+def first_handed_over(db: Database, notification_ids: Sequence[int]) -> datetime | None:
+    """When the first of these mails was handed to a mail server; None if none was."""
+    sql = f"SELECT min(handed_over_at) FROM notification WHERE {among(db, 'id')}"
+    first = fetch(db, sql, (bulk.values(db, list(notification_ids)),))[0][0]
+    return None if first is None else times.from_epoch(first)
+
+
 def interview_events(db: Database, interview_id: int) -> list[tuple[datetime, str, str]]:
     """What happened to an interview: (when, what, data as JSON), oldest first."""
     sql = "SELECT at, kind, data FROM event WHERE interview_id = ? ORDER BY id"

@@ -128,3 +128,35 @@ def test_a_mail_in_the_spam_folder_works_but_is_warned_of(verified):
 
 def test_every_breakage_of_the_servers_is_in_the_table(running):
     assert {row[0] for row in TOLD} == set(texts.BREAKAGES) - {"spam"}
+
+
+def first_edits(ports, authority):
+    """By the id of a finding, what somebody who follows its fix writes into .env."""
+    return {
+        "mail.backend_missing": {"EMAIL_BACKEND": "smtp"}, "mail.host_missing": {"EMAIL_HOST": texts.HOST, "EMAIL_HOST_USER": texts.OPS},
+        "mail.port_missing": {"EMAIL_PORT": str(ports["starttls"]), "EMAIL_USE_TLS": "True"},
+        "mail.password_missing": {"EMAIL_HOST_PASSWORD": "mistyped"},
+        "mail.from_missing": {"DEFAULT_FROM_EMAIL": texts.OPS}, "tls.certificate_authority": {"EMAIL_CA_FILE": authority},
+        "auth.wrong": {"EMAIL_HOST_PASSWORD": texts.PASSWORD},
+        "read_back.no_imap": {
+            "IMAP_HOST": texts.HOST, "IMAP_PORT": str(ports["imaps"]), "IMAP_USER": texts.CANDIDATE,
+            "IMAP_PASSWORD": texts.PASSWORD,
+        },
+    }  # fmt: skip
+
+
+def test_who_does_what_is_said_first_and_runs_again_gets_from_nothing_to_green(office, mail_servers):
+    edits, written, done = first_edits(mail_servers.ports, str(mail_servers.authority)), {}, []
+    for _ in range(len(edits) + 1):
+        mail = MailSettings(**{name.lower(): value for name, value in written.items()})
+        asked = Asked(recipient=texts.CANDIDATE, portal=f"http://127.0.0.1:{office.port}", wait=10)
+        told = verification.verify(asked, mail, office.settings, lambda: (office.db, office.ring))
+        if told.light == GREEN:
+            break
+        first = told.findings[0]
+        assert first.code not in done, f"no progress after {done}"
+        assert all(name in first.fix for name in list(edits[first.code])[:1])
+        written |= edits[first.code]
+        done.append(first.code)
+    assert told.light == GREEN, told.findings
+    assert len(done) >= 8

@@ -2,18 +2,17 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
 from icalendar import Calendar
 
 from mailer import page_checks, proof_cases
-from mailer.account import SANDBOX, Account
-from mailer.config import Checked
 from mailer.errors import MailerError
 from mailer.imap_mailbox import ImapMailbox, RemoteMail
-from mailer.mailbox import Delivered, Mailbox, MailUnreadable, calendar_of
+from mailer.mailbox import Delivered, MailUnreadable, calendar_of
+from mailer.mailboxes import Mailboxes
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import CALENDAR_CODES, Booked, Problem, problems_of
@@ -34,15 +33,6 @@ _NOT_ARRIVED = (
     "look for bounces in the sender's mailbox and at the provider; if mails only come late, wait longer next time."
 )
 _SPAM = "publish SPF, DKIM and DMARC for the From domain (see the rows of Domain names), and mark the mail as no spam."
-
-Mailboxes = Mailbox | ImapMailbox
-
-
-def mailbox_of(account: Account, checked: Checked, since: datetime) -> AbstractContextManager[Mailboxes | None]:
-    """The mailbox where mail of `since` (aware) and later can be read back: the sandbox's, or by IMAP; else None."""
-    if account.backend == SANDBOX:
-        return nullcontext(Mailbox(account.mailbox))
-    return ImapMailbox(checked.imap, since=since) if checked.imap is not None else nullcontext(None)
 
 
 @dataclass(slots=True)
@@ -87,8 +77,9 @@ class Look:
         if not isinstance(copy, RemoteMail):
             return self._row(stages.READ_BACK, "Arrival", OK, "in the sandbox's mailbox", at)
         took = max(0.0, (copy.arrived_at - self.sent.sent_at).total_seconds())
-        checks = ", ".join(f"{name}={result}" for name, result in copy.authentication.items()) or "nothing"
-        seen = f"in {copy.folder} after {took:.0f} s; the receiver says of its sender: {checks}"
+        checks = ", ".join(f"{name}={result}" for name, result in copy.authentication.items())
+        judged = f"the receiver found {checks}" if checks else "the receiver says nothing of SPF, DKIM and DMARC"
+        seen = f"in {copy.folder} after {took:.0f} s; {judged}"
         if copy.is_spam:
             return self._row(stages.READ_BACK, "Arrival", WARNING, f"It is {seen}.", at, _SPAM, "read_back.spam")
         return self._row(stages.READ_BACK, "Arrival", OK, seen, at)

@@ -73,6 +73,11 @@ def results(rows: Iterable[Row]) -> dict[str, str]:
 _BADNESS = {OK: 0, NOT_RUN: 1, WARNING: 2, FAILED: 3}
 
 
+def exit_code_of(stage: str) -> int:
+    """The exit code of a run in which this stage is the first that failed."""
+    return BY_NAME[stage].exit_code
+
+
 def missing(stage: str, rows: Iterable[Row]) -> str:
     """The title of what this stage needs and does not have, empty if it can run."""
     done = results(rows)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from mailer import portal_process
+from mailer import mailboxes, portal_process
 from mailer.account import SANDBOX, Account
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import reachable
@@ -154,7 +154,7 @@ class Walk:
         if self._wants(stages.LINK):
             self._link(look, account)
         if self._wants(stages.READ_BACK):
-            mailbox = arrival.mailbox_of(account, checked, self.started)
+            mailbox = mailboxes.readable(checked, self.started)
             self._add(look.read_back(mailbox, self.asked.wait, has_calendar=self._wants(stages.CALENDAR)))
 
     def _link(self, look: arrival.Look, account: Account) -> None:

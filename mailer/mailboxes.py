@@ -1,0 +1,21 @@
+"""Where the mails of an account can be read back: the sandbox's Maildir, or a mailbox by IMAP. Reading is theirs."""
+
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+
+from mailer.account import SANDBOX
+from mailer.config import Checked
+from mailer.imap_mailbox import ImapMailbox
+from mailer.mailbox import Mailbox
+
+Mailboxes = Mailbox | ImapMailbox
+
+
+def readable(checked: Checked, since: datetime | None) -> AbstractContextManager[Mailboxes | None]:
+    """The mailbox to read back from in a `with`; None where none is set. `since` (aware) leaves out what is older.
+
+    Entering it raises ImapRefused and TokenRefused.
+    """
+    if checked.account is not None and checked.account.backend == SANDBOX:
+        return nullcontext(Mailbox(checked.account.mailbox))
+    return ImapMailbox(checked.imap, since=since) if checked.imap is not None else nullcontext(None)

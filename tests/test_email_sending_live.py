@@ -1,0 +1,61 @@
+"""One real test mail, from the settings to the opened link: a thin entry to `mailer.verification`.
+
+As a program it needs LIVE_EMAIL_TO and the settings of an account that sends; its exit code is the verification's. As a
+test it runs that program with this environment's settings, or, without LIVE_EMAIL_TO, with mail servers on loopback.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mail_servers_texts as texts
+import pytest
+
+from mailer.verification import Asked, verify_here
+from mailer.verification.stages import LOGIN, exit_code_of
+
+pytest_plugins = ("mail_servers",)
+# As it was before tests are kept from seeing this machine's settings.
+ENVIRONMENT = dict(os.environ)
+
+
+def main() -> int:
+    """Verifies with the settings of this environment, tells what needs someone, and gives the exit code."""
+    done = verify_here(Asked(recipient=os.environ["LIVE_EMAIL_TO"]))
+    for row in done.findings:
+        print(f"{row.title}: {row.evidence} To fix: {row.fix}")
+    print(f"{done.light.upper()}: {done.sentence}")
+    return done.exit_code
+
+
+@pytest.fixture
+def live(request, tmp_path):
+    """Runs the program; `breakage` is one of the servers on loopback."""
+
+    def live(breakage=""):
+        environment = ENVIRONMENT
+        if breakage or "LIVE_EMAIL_TO" not in ENVIRONMENT:
+            servers = request.getfixturevalue("mail_servers").environment(breakage)
+            own = {"DATABASE_URL": f"sqlite:///{tmp_path}/record.db", "SESSION_KEY_RING": str(tmp_path / "ring.json")}
+            environment = ENVIRONMENT | servers | own | {"LIVE_EMAIL_TO": texts.CANDIDATE}
+        command = [sys.executable, str(Path(__file__).resolve())]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+    return live
+
+
+def test_a_live_mail_arrives_and_its_link_opens(live):
+    done = live()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "RED" not in done.stdout
+
+
+def test_a_live_test_that_fails_ends_with_the_code_of_its_stage(live):
+    done = live("wrong_password")
+    assert done.returncode == exit_code_of(LOGIN)
+    assert "To fix: Correct EMAIL_HOST_USER and EMAIL_HOST_PASSWORD" in done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
