@@ -81,7 +81,7 @@ def verified(office, mail_servers, signing, names):
         settings = mail_servers.environment(breakage) | {"DNS_SERVER": names} | signing[0] | changes
         mail = MailSettings(**{name.lower(): value for name, value in settings.items()})
         recipient = texts.RECIPIENTS.get(breakage, texts.CANDIDATE)
-        asked = Asked(recipient=recipient, portal=f"http://127.0.0.1:{office.port}", wait=wait)
+        asked = Asked(recipient=recipient, portal=f"http://127.0.0.1:{office.port}", wait=wait, rates_spam=not breakage)
         return verification.verify(asked, mail, office.settings, lambda: (office.db, office.ring))
 
     return verified
@@ -133,7 +133,8 @@ def test_every_breakage_of_the_servers_is_in_the_table(running):
 def first_edits(ports, authority):
     """By the id of a finding, what somebody who follows its fix writes into .env."""
     return {
-        "mail.backend_missing": {"EMAIL_BACKEND": "smtp"}, "mail.host_missing": {"EMAIL_HOST": texts.HOST, "EMAIL_HOST_USER": texts.OPS},
+        "mail.backend_missing": {"EMAIL_BACKEND": "smtp"},
+        "mail.host_missing": {"EMAIL_HOST": texts.HOST, "EMAIL_HOST_USER": texts.OPS},
         "mail.port_missing": {"EMAIL_PORT": str(ports["starttls"]), "EMAIL_USE_TLS": "True"},
         "mail.password_missing": {"EMAIL_HOST_PASSWORD": "mistyped"},
         "mail.from_missing": {"DEFAULT_FROM_EMAIL": texts.OPS}, "tls.certificate_authority": {"EMAIL_CA_FILE": authority},
@@ -149,7 +150,7 @@ def test_who_does_what_is_said_first_and_runs_again_gets_from_nothing_to_green(o
     edits, written, done = first_edits(mail_servers.ports, str(mail_servers.authority)), {}, []
     for _ in range(len(edits) + 1):
         mail = MailSettings(**{name.lower(): value for name, value in written.items()})
-        asked = Asked(recipient=texts.CANDIDATE, portal=f"http://127.0.0.1:{office.port}", wait=10)
+        asked = Asked(recipient=texts.CANDIDATE, portal=f"http://127.0.0.1:{office.port}", wait=10, rates_spam=False)
         told = verification.verify(asked, mail, office.settings, lambda: (office.db, office.ring))
         if told.light == GREEN:
             break

@@ -35,7 +35,7 @@ def run(desk):
     """Runs a verification on the desk's record; the link's stage is left out, which needs a portal."""
 
     def made(mail, stop_after=stages.READ_BACK, recipient=TO, **more):
-        asked = Asked(recipient, stop_after=stop_after, portal="http://127.0.0.1:9", wait=1)
+        asked = Asked(recipient, stop_after=stop_after, portal="http://127.0.0.1:9", wait=1, rates_spam=False)
         return verify(asked, mail, desk.settings, lambda: (desk.db, desk.ring), **more)
 
     return made
@@ -135,6 +135,18 @@ def test_a_calendar_is_read_as_a_calendar_program_takes_it(run, sandboxed):
     seen = row_of(done, stages.CALENDAR, stages.OK).evidence
     assert seen.startswith("REQUEST for ")
     assert masked_address(TO) in seen
+
+
+def test_the_mail_that_arrived_is_held_to_the_rules_of_mail_programs(run, sandboxed):
+    row = next(row for row in run(sandboxed).rows if row.title == "Quality")
+    assert (row.result, "by every rule; not rated for spam here" in row.evidence) == (stages.OK, True)
+
+
+def test_a_rule_that_the_mail_breaks_is_something_to_do(run, sandboxed, monkeypatch):
+    monkeypatch.setattr("mailer.quality.message.LARGEST", 100)
+    done = run(sandboxed)
+    assert (done.light, done.exit_code) == (stages.AMBER, 0)
+    assert any(row.code.startswith("quality.") and row.result == stages.WARNING for row in done.findings)
 
 
 @pytest.mark.parametrize(("changed", "field"), [

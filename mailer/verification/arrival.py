@@ -16,6 +16,7 @@ from mailer.mailboxes import Mailboxes
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
 from mailer.proof_checks import CALENDAR_CODES, Booked, Problem, problems_of
+from mailer.quality import check_message, spamassassin
 from mailer.verification import stages
 from mailer.verification.stages import FAILED, OK, WARNING, Row
 from mailer.verification.trial import Trial
@@ -45,6 +46,7 @@ class Look:
     sent: Trial
     clock: Callable[[], datetime]
     began: float
+    rates_spam: bool = True
 
     def read_back(
         self, opening: AbstractContextManager[Mailboxes | None], wait: float, *, has_calendar: bool
@@ -55,7 +57,8 @@ class Look:
             with opening as mailbox:
                 if mailbox is None:
                     seen = "not read back: no mailbox is set that could be read"
-                    return [self._row(stages.READ_BACK, "Arrival", WARNING, seen, at, _NO_IMAP, "read_back.no_imap")]
+                    row = self._row(stages.READ_BACK, "Arrival", WARNING, seen, at, _NO_IMAP, "read_back.no_imap")
+                    return [row, stages.not_run(stages.CALENDAR, "needs read back")] if has_calendar else [row]
                 copies = _arrived(mailbox, self._case.message_id, wait)
                 return self._judged(copies, at, wait, has_calendar)
         except MailerError as error:
@@ -69,9 +72,24 @@ class Look:
         rows = [self._where(copies[0], at)]
         rows += self._told(stages.READ_BACK, "Content", at, "headers, text and link are those that were sent",
                            [one for one in problems if one.code not in CALENDAR_CODES])  # fmt: skip
+        rows += self._quality(copies[0])
         if has_calendar:
             rows += self._calendar(copies[0], [one for one in problems if one.code in CALENDAR_CODES])
         return rows
+
+    def _quality(self, copy: Delivered) -> list[Row]:
+        at = time.monotonic()
+        rates = self.rates_spam and bool(spamassassin.installed())
+        found = check_message(copy.sent, spam=spamassassin.findings if rates else None)
+        if not found:
+            rated = (
+                f"SpamAssassin gives less than {spamassassin.LIMIT:g} points" if rates else "not rated for spam here"
+            )
+            seen = f"{len(copy.sent) / 1000:.0f} kB; mail programs show it whole by every rule; {rated}"
+            return [self._row(stages.READ_BACK, "Quality", OK, seen, at)]
+        return [
+            self._row(stages.READ_BACK, "Quality", WARNING, one.what, at, one.fix, f"quality.{one.id}") for one in found
+        ]
 
     def _where(self, copy: Delivered, at: float) -> Row:
         if not isinstance(copy, RemoteMail):

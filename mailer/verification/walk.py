@@ -37,7 +37,8 @@ class Asked:
     `recipient` gets the test mail; empty: the mailbox that is read back, or the sender; None: nobody is named to the
     server, only the sender. `stop_after` is a stage's name.
     `portal` is where the portal listens; empty: BACKEND_URL if that is public, else a portal of this run's own.
-    `wait` is seconds that the test mail may take to arrive.
+    `wait` is seconds that the test mail may take to arrive. `rates_spam` asks SpamAssassin, where it is installed, which
+    takes some seconds.
     """
 
     recipient: str | None = ""
@@ -45,6 +46,7 @@ class Asked:
     portal: str = ""
     wait: float = 120.0
     dkim_selectors: tuple[str, ...] = ()
+    rates_spam: bool = True
 
 
 @dataclass(slots=True)
@@ -148,7 +150,11 @@ class Walk:
             return
         self._add([self._sending(_sent(sent, recipient), at)])
         if sent.is_sent:
-            self._arrival(arrival.Look(db, ring, self.shared, sent, self.clock, self.began), account, checked)
+            self._arrival(
+                arrival.Look(db, ring, self.shared, sent, self.clock, self.began, self.asked.rates_spam),
+                account,
+                checked,
+            )
 
     def _arrival(self, look: arrival.Look, account: Account, checked: Checked) -> None:
         if self._wants(stages.LINK):
