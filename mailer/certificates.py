@@ -1,8 +1,9 @@
-"""What a secured line shows of itself: its version and cipher, and the verified certificate of the other end."""
+"""Whom a secured line trusts, and what it shows of itself: version, cipher, and the other end's verified certificate."""
 
 import ssl
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 from mailer.replies import cleaned
 from store import times
@@ -17,6 +18,14 @@ class Encryption:
     names: tuple[str, ...]
     issuer: str
     expires_at: datetime
+
+
+def trusting(ca_file: Path | None) -> ssl.SSLContext:
+    """Verification by this machine's authorities, and by those of the file as well. Nothing is ever left unverified."""
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 def encryption_of(secured: ssl.SSLSocket) -> Encryption:

@@ -3,7 +3,6 @@
 import base64
 import imaplib
 import math
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from imap_tools.errors import ImapToolsError
 from pydantic import SecretStr
 
 from mailer.account import PLAIN, SSL, STARTTLS, ImapAccount
+from mailer.certificates import trusting
 from mailer.mailbox import MailboxUnusable
 from mailer.providers import provider_of
 from mailer.replies import cleaned
@@ -103,7 +103,7 @@ class _Client(imaplib.IMAP4):
         self._get_capabilities()
 
     def _encrypt(self) -> None:
-        context = ssl.create_default_context(cafile=self._account.ca_file)
+        context = trusting(self._account.ca_file)
         self.tls_version = self.wire.start_tls(context, self.host, self.until)
 
     def read(self, size: int) -> bytes:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from mailer import sasl
 from mailer.account import PLAIN, SSL, STARTTLS, Account
-from mailer.certificates import Encryption
+from mailer.certificates import Encryption, trusting
 from mailer.errors import Failure, Refused
 from mailer.replies import Reply, cleaned
 from mailer.tokens import TokenRefused
@@ -146,7 +146,7 @@ class Session:
         return reply
 
     def _context(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=self._account.ca_file)
+        return trusting(self._account.ca_file)
 
     def _hello(self, ends_at: float) -> None:
         reply = self._ask("ehlo", f"EHLO {self._own_name()}".encode("ascii"), ends_at)

@@ -10,8 +10,13 @@ from functools import partial
 
 import pytest
 from booking_desk import DAY, request
+from pydantic import SecretStr
 from smtp_server import DROP, FROM, After, SmtpServer
+from test_dkim_signing import openssl
 
+from mailer.account import DkimKey
+from mailer.dkim_keys import read_key
+from mailer.dkim_signing import modulus
 from mailer.mailbox import Mailbox
 from store import session_keys, times
 
@@ -206,6 +211,33 @@ def test_a_command_that_is_not_understood_ends_with_2(commands, arguments):
     code, printed, said = commands.run(*arguments)
     assert (code, printed) == (2, "")
     assert "usage: python -m mailer" in said[0]
+
+
+@ONE_ENGINE
+def test_the_printed_record_is_that_of_the_key_that_signs(commands, tmp_path):
+    pem = openssl("genrsa", "2048")
+    (tmp_path / "dkim.pem").write_text(pem)
+    signing = {"DKIM_DOMAIN": "acme.test", "DKIM_SELECTOR": "mail", "DKIM_PRIVATE_KEY_FILE": str(tmp_path / "dkim.pem")}
+    code, printed, said = commands.run("dkim-record", **signing, DEFAULT_FROM_EMAIL="")
+    kind, name, value = (line.partition(":")[2].strip() for line in printed.splitlines())
+    assert (code, kind, name.split()[0], said) == (0, "TXT", "mail._domainkey.acme.test", [])
+    assert read_key(value).modulus == modulus(DkimKey("acme.test", "mail", SecretStr(pem)))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "No DKIM_ setting is set"),
+        ({"DKIM_DOMAIN": "acme.test", "DKIM_SELECTOR": "mail"}, "DKIM_PRIVATE_KEY_FILE is not set"),
+        ({"DKIM_DOMAIN": "acme.test", "DKIM_SELECTOR": "mail", "DKIM_PRIVATE_KEY_FILE": "/none.pem"}, "cannot be read"),
+    ],
+)
+@ONE_ENGINE
+def test_without_a_usable_key_no_record_is_printed(commands, given, words):
+    code, printed, said = commands.run("dkim-record", **given)
+    assert (code, printed, len(said)) == (2, "", 1)
+    assert words in said[0]
+    assert "To fix:" in said[0]
 
 
 @ONE_ENGINE

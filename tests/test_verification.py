@@ -188,7 +188,7 @@ def test_the_command_in_the_sandbox_opens_the_link_at_a_portal_of_its_own(tmp_pa
         DATABASE_URL=f"sqlite:///{tmp_path}/record.db",
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "ok       Link: Link: opens IV-1's page" in done.stdout
+    assert "ok       Link: opens IV-1's page" in done.stdout
     assert "\nAMBER: " in done.stdout
 
 

@@ -18,9 +18,13 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "verify", help="prove stage by stage that mail works, or say what to change",
         epilog=f"Exit codes: 0 nothing failed, {PARAMETERS_WRONG} wrong parameters, else the first stage that failed: {codes}.",
     )  # fmt: skip
-    parser.add_argument("--to", default="", help="who gets the test mail (default: the mailbox that is read back)")
+    parser.add_argument(
+        "--to", default="", help="who gets the test mail (default: the mailbox that is read back, else the sender)"
+    )
     parser.add_argument("--stop-after", default=stages.CALENDAR, help=f"the last stage: {', '.join(stages.BY_NAME)}")
-    parser.add_argument("--portal", default="", help="where the portal listens (default: BACKEND_URL)")
+    parser.add_argument(
+        "--portal", default="", help="where the portal listens (default: BACKEND_URL if public, else its own)"
+    )
     parser.add_argument("--wait", type=float, default=120.0, help="seconds that the test mail may take to arrive")
     parser.add_argument("--transcript", action="store_true", help="print the conversation, secrets masked")
     parser.set_defaults(run=_run)
@@ -41,6 +45,8 @@ def _run(options: argparse.Namespace) -> int:
 
 def _tell(row: Row) -> None:
     took = f" ({row.seconds:.1f} s)" if row.seconds >= 0.05 else ""
-    print(f"{row.result:<8} {stages.BY_NAME[row.stage].title}: {row.title}: {row.evidence}{took}", flush=True)
+    stage = stages.BY_NAME[row.stage].title
+    title = stage if row.title == stage else f"{stage}: {row.title}"
+    print(f"{row.result:<8} {title}: {row.evidence}{took}", flush=True)
     if row.fix:
         print(f"         To fix: {row.fix}", flush=True)
