@@ -172,13 +172,25 @@ def follow(
             if total.pause is None or accounts.paused(db, account.fingerprint) != total.pause:
                 done = deliver(db, account=account, settings=settings, ring=ring, trace=trace, stop=stop)
                 total = replace(done, states=total.states + done.states, troubles=total.troubles + done.troubles)
-                troubled = troubled + 1 if done.line_fix else 0
+                troubled = runs_in_trouble(troubled, done)
             stop.wait(LONGEST_NAP if total.pause else _nap(db, account, troubled))
     return total
 
 
+def runs_in_trouble(before: int, done: DeliveryReport) -> int:
+    """How many runs in a row the line was in trouble, this one included; one that sent something begins anew."""
+    if not done.line_fix:
+        return 0
+    return 1 if done.sent else before + 1
+
+
+def troubled_nap(troubled: int) -> float:
+    """Seconds to the next look after so many runs in trouble, before anything is added at random."""
+    return min(LONGEST_NAP * 2 ** min(troubled, 10), LONGEST_TROUBLED_NAP)
+
+
 def _nap(db: Database, account: Account, troubled: int) -> float:
     if troubled:
-        return min(LONGEST_NAP * 2 ** min(troubled, 10), LONGEST_TROUBLED_NAP) * (1 + random() / 2)
+        return troubled_nap(troubled) * (1 + random() / 2)
     due = outbox.next_due(db, resend=account.on_unknown == RESEND)
     return LONGEST_NAP if due is None else min(max(due - times.epoch(times.now()), 0.2), LONGEST_NAP)

@@ -2,12 +2,14 @@
 
 import logging
 import time
+from collections import Counter
 from dataclasses import replace
 
 import pytest
 from pydantic import SecretStr
 from smtp_server import DROP, SILENCE, After, SmtpServer, account, certificate
 
+from mailer.delivery import DeliveryReport, runs_in_trouble, troubled_nap
 from store import accounts, session_keys
 from store.history import batch_mails, interview_mails
 
@@ -345,3 +347,11 @@ def test_ops_see_what_the_server_said_and_what_to_do(post):
     assert (row.state, row.attempts) == ("failed", 1)
     assert "no such user" in row.reply
     assert row.fix
+
+
+def test_the_pauses_of_a_line_in_trouble_grow_and_begin_anew_once_something_was_sent():
+    stuck, moving, well = (
+        DeliveryReport(Counter(sent=sent), line_fix=fix) for sent, fix in ((0, "x"), (3, "x"), (3, ""))
+    )
+    assert [runs_in_trouble(4, done) for done in (stuck, moving, well)] == [5, 1, 0]
+    assert [troubled_nap(runs) for runs in (1, 2, 30)] == [4.0, 8.0, 900.0]

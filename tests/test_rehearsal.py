@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from smtp_server import FROM
 
 from mailer.account import SMTP, STARTTLS, Account
-from mailer.rehearsal import SimulatedClock, rehearse
+from mailer.rehearsal import SimulatedClock, after_words, cause_of, rehearse, stage
 from mailer.sandbox import SandboxFailed
 from store import session_keys
 from store.models import Candidate
@@ -126,6 +126,64 @@ def test_a_candidates_file_is_rehearsed_without_being_booked(rehearsed, post, tm
     seen = rehearsed("good", mails=2, file=path)
     assert (seen.states, seen.booked.outcomes["created"]) == ({"sent": 7}, 5)
     assert post.desk.count("interview") == 2
+
+
+def test_a_mail_that_the_server_took_twice_is_told_with_both_moments(rehearsed):
+    seen = rehearsed("drops-after-dot", mails=6)
+    [double] = seen.doubled
+    assert len(double.taken) == 2
+    assert double.taken[0] < timedelta(seconds=10)
+    assert double.taken[1] >= timedelta(minutes=15)
+
+
+def test_each_failed_try_is_told_with_its_moment_and_what_it_means(rehearsed):
+    seen = rehearsed("greylisting", mails=2)
+    assert [(one.state, one.signature) for one in seen.setbacks[:2]] == [("queued", "grey")] * 2
+    assert all(one.at < seen.began + timedelta(minutes=5) for one in seen.setbacks[:2])
+    assert cause_of("grey")[1] == "Nothing to do: it is tried again."
+
+
+def test_mails_that_come_when_the_link_is_open_are_too_late(rehearsed, post):
+    post.book(1, starts_at=post.desk.now + timedelta(hours=1, minutes=10))
+    seen = rehearsed("down-for-an-hour", mails=1)
+    assert [mail.row.interview_id for mail in seen.too_late] == [1]
+    assert seen.without == []
+
+
+def test_mails_that_never_come_are_without(rehearsed):
+    seen = rehearsed("wrong-password", mails=2)
+    assert (len(seen.without), seen.too_late) == (2, [])
+
+
+def test_a_certificate_that_nobody_signed_is_not_trusted_in_a_rehearsal(rehearsed):
+    assert "self-signed" in rehearsed("self-signed-certificate", mails=1).pause.reason
+
+
+def test_mails_that_no_try_can_bring_home_have_failed_in_the_end(rehearsed):
+    assert rehearsed("full-mailboxes", mails=10).states == {"sent": 9, "failed": 1}
+
+
+def test_days_played_on_one_stage_know_nothing_of_each_other(post):
+    post.book(5)
+    desk = post.desk
+    with stage(desk.db, account=REAL, settings=desk.settings, now=desk.now, most=4) as ready:
+        played = [ready.play(name) for name in ("good", "wrong-password", "good")]
+    assert [done.states for done in played] == [{"sent": 4}, {"paused": 4}, {"sent": 4}]
+    assert {done.waiting for done in played} == {5}
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (0, "at once"),
+        (42, "after 42 s"),
+        (5000, "after 1 h 23 min"),
+        (187_200, "after 2 d 4 h"),
+        (172_800, "after 2 d"),
+    ],
+)
+def test_spans_are_told_in_two_units_at_most(span, words):
+    assert after_words(timedelta(seconds=span)) == words
 
 
 def test_lines_logged_meanwhile_say_that_they_are_of_a_rehearsal(rehearsed, lines):
