@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-now test torture audit screenshots portal deliver lab bench lint clean help
+.PHONY: demo demo-now test torture audit screenshots portal deliver verify lab bench lint clean help
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -51,6 +51,9 @@ portal: $(READY) ## serve the portal at PORTAL_HOST:PORTAL_PORT
 deliver: $(READY) ## send mails as they fall due, until stopped
 	@$(BIN)/python -m mailer deliver --follow
 
+verify: $(READY) ## prove stage by stage that mail works, or say what to change
+	@$(BIN)/python -m mailer verify
+
 lab: $(READY) ## open JupyterLab in notebooks/
 	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[lab]'
 	$(BIN)/python -m jupyterlab notebooks
@@ -59,6 +62,7 @@ bench: $(READY) ## speed and memory against their limits (the portal's needs wrk
 	$(BIN)/python benchmarks/booking.py
 	$(BIN)/python benchmarks/compose.py
 	$(BIN)/python benchmarks/delivery.py
+	$(BIN)/python benchmarks/runner.py
 	$(BIN)/python benchmarks/portal.py
 
 lint: $(READY) ## ruff, and notebooks without outputs

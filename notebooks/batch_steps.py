@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mailer import proof
+from mailer import mailboxes, proof
 from mailer.delivery import DeliveryReport
 from mailer.delivery import deliver as deliver_queued
 from mailer.errors import ConfigurationRefused, MailerError
 from mailer.proof import ProofReport
+from notebooks import counts
 from notebooks.opened_run import Run
 from notebooks.progress import bar
 from notebooks.stopping import JobFailed, telling
@@ -118,18 +119,20 @@ def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> 
     """Reads back every mail (or a sample) of the run and opens its link at the portal; None if nothing was to be mailed."""
     if not mailing.is_wanted:
         return None
-    account = run.checked_mail.account
-    with bar("proving", len(mailing.rows)) as progress:
+    checked, ids = run.checked_mail, [row.notification_id for row in mailing.rows]
+    account = checked.account
+    mailbox = mailboxes.readable(checked, history.first_handed_over(run.db, ids))
+    with mailbox as delivered, bar("proving", len(mailing.rows)) as progress:
         return proof.prove(
-            run.db, notification_ids=[row.notification_id for row in mailing.rows], sample=prove_sample or None,
-            mailbox=account.mailbox if account else None, backend_url_of_portal=portal_url or run.settings.backend_url,
-            settings=run.settings, ring=run.ring, now=times.now(),
+            run.db, notification_ids=ids, sample=prove_sample or None, mailbox=delivered,
+            backend_url_of_portal=portal_url or run.settings.backend_url, settings=run.settings, ring=run.ring, now=times.now(),
             account_fingerprint=account.fingerprint if account else "", progress=progress,
         )  # fmt: skip
 
 
 def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *, allow_refused: bool) -> str:
     """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
+    counts.tell(rows=booked.rows, **booked.outcomes, mails_sent=mailing.report.sent)
     reasons = list(_booking_reasons(booked, allow_refused))
     reasons += [finding.line() for finding in mailing.findings] + ([mailing.trouble] if mailing.trouble else [])
     if mailing.is_wanted and not mailing.findings:

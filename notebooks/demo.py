@@ -9,8 +9,9 @@ from pydantic import SecretStr
 
 from mailer import portal_process
 from mailer.config import MailSettings
+from notebooks import jobs, runner
 from notebooks.batch_steps import SAMPLE
-from notebooks.executed import Executed, execute
+from notebooks.runner import Result
 from store import database, places, sample, times
 from store.database import fetch
 from store.errors import Refusal
@@ -49,11 +50,20 @@ def main() -> int:
         before = _sent()
         print(f"Booking {places.shown(path)}: planning, booking, mailing and proving, as a notebook.")
         with portal_process.running() as address:
-            done = execute("booking_batch", {"batch_csv": str(path), "dry_run": False, "portal_url": address})
+            done = _run(path, address)
         return _tell(done, _sent() - before)
     except Refusal as refused:
         print(f"demo: {refused.line()}", file=sys.stderr)
         return 2
+
+
+def _run(path: Path, address: str) -> Result:
+    job = jobs.job("booking_batch", [f"batch_csv={path}", "dry_run=false", f"portal_url={address}"])
+    db = database.open_record(ENVIRONMENT["DATABASE_URL"])
+    try:
+        return runner.run(job, db, places.resolve(ENVIRONMENT["RUNS_FOLDER"]))
+    finally:
+        db.close()
 
 
 def _sent() -> int:
@@ -63,7 +73,7 @@ def _sent() -> int:
     return sent
 
 
-def _tell(done: Executed, mailed: int) -> int:
+def _tell(done: Result, mailed: int) -> int:
     db = database.open_record(ENVIRONMENT["DATABASE_URL"])
     sql = "SELECT outcome, count(*) FROM batch_row WHERE batch_id = (SELECT max(id) FROM batch) GROUP BY outcome"
     outcomes = Counter(dict(fetch(db, sql)))
@@ -72,18 +82,16 @@ def _tell(done: Executed, mailed: int) -> int:
     print(f"Booked:   {outcomes['created']} new, {outcomes['unchanged']} as they were, {outcomes['refused']} refused")
     print(f"Mailed:   {mailed} new")
     print(
-        f"Proven:   {'every mail of the file' if not done.error else 'not all'} ({proven} links opened at the portal)"
+        f"Proven:   {'every mail of the file' if not done.message else 'not all'} ({proven} links opened at the portal)"
     )
-    if not outcomes["created"] and not mailed and not done.error:
+    if not outcomes["created"] and not mailed and not done.message:
         print("          Nothing new was booked or mailed: this file was done before, and it was proven again.")
-    print(f"Notebook: {places.shown(done.notebook)}")
-    print(f"HTML:     {places.shown(done.page)}")
-    print(f"Log:      {places.shown(done.log)}")
+    for kind, path in done.files.shown().items():
+        print(f"{kind.capitalize() + ':':9} {path}")
     print(f"Mailbox:  {ENVIRONMENT['SANDBOX_MAILBOX']} (a Maildir: mutt -f {ENVIRONMENT['SANDBOX_MAILBOX']})")
-    if done.error:
-        print(f"demo: {done.error}", file=sys.stderr)
-        return 1
-    return 0
+    if done.message:
+        print(f"demo: {done.message}", file=sys.stderr)
+    return done.exit_code
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """One run of a notebook: its settings, record, ring and log, opened together and closed together."""
 
 import os
-import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from mailer.config import Checked, MailSettings, check
 from notebooks import parameters
+from notebooks.run_names import run_name
 from notebooks.stopping import telling
 from store import database, debuglog, places, redaction, session_keys, times
 from store.database import Database
@@ -90,8 +90,3 @@ def log_path(notebook: str, log_file: str) -> Path:
     if log_file:
         return places.resolve(log_file)
     return places.resolve("runs") / notebook / f"{run_name()}.log"
-
-
-def run_name() -> str:
-    """A name for a run's files that sorts by time: `20261130T072000Z_1f3a`."""
-    return f"{times.calendar_stamp(times.now())}_{secrets.token_hex(2)}"

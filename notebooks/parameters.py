@@ -1,19 +1,25 @@
-"""The parameters of a notebook, checked against the types its own parameters cell gives them."""
+"""The parameters of a run, checked against the types that the notebook's own parameters cell gives them.
 
-import re
-from collections.abc import Mapping
+In a notebook `check` looks at its namespace; before a kernel starts `given` reads the command line's texts.
+"""
 
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from notebooks import kinds
+from notebooks.parameter_cell import REQUIRED, Parameter
+from notebooks.secret_names import is_secret
 from store.errors import Finding, SettingsError
 
-_SECRET = re.compile(r"password|passwd|secret|token|session_key|api_?key|credential", re.IGNORECASE)
+LOG_FILE = "log_file"
+"""What the runner itself gives to every notebook that takes it."""
 _FIXES = {
     bool: "give True or False (papermill: -p {name} True).",
     int: "give a whole number.",
     float: "give a number.",
     str: "give a text (papermill: -r {name} TEXT keeps it as it is).",
 }
-_TAKEN = {float: (float, int)}
-"""papermill and people write 8 for 8.0; nothing else is taken for another type."""
 
 
 def check(names: Mapping[str, object]) -> dict[str, object]:
@@ -24,22 +30,80 @@ def check(names: Mapping[str, object]) -> dict[str, object]:
     """
     types = {name: kind for name, kind in names.get("__annotations__", {}).items() if not name.startswith("_")}
     values = {name: names[name] for name in types}
-    findings = [
-        Finding(f"parameters.{name}", f"{name} = {_shown(name, values[name])} is not {kind.__name__}.",
-                _FIXES.get(kind, "correct it.").format(name=name))
-        for name, kind in types.items() if type(values[name]) not in _TAKEN.get(kind, (kind,))
-    ]  # fmt: skip
+    findings = [_wrong(name, kind, values[name]) for name, kind in types.items() if not kinds.fits(kind, values[name])]
     findings += [
-        Finding(
-            f"parameters.{name}", f"{name} looks like a secret; a notebook is passed around.", "set it in .env instead."
-        )
-        for name in names
-        if _SECRET.search(name) and not name.startswith("_") and isinstance(names[name], str)
+        _secret(name) for name in names if is_secret(name) and not name.startswith("_") and isinstance(names[name], str)
     ]
     if findings:
         raise SettingsError(findings)
     return values
 
 
-def _shown(name: str, value: object) -> str:
-    return "***" if _SECRET.search(name) else repr(value)[:60]
+def _wrong(name: str, kind: Any, value: object) -> Finding:
+    if value is REQUIRED:
+        return _missing(name, "give it a value in the cell above.")
+    text = "***" if is_secret(name) else repr(value)[:60]
+    told = _FIXES.get(kind, f"give {kinds.shown(kind)}.").format(name=name)
+    return Finding(f"parameters.{name}", f"{name} = {text} is not {kinds.shown(kind)}.", told)
+
+
+def _secret(name: str) -> Finding:
+    what = f"{name} looks like a secret; a notebook is passed around."
+    return Finding(f"parameters.{name}", what, "set it in .env instead.")
+
+
+def _missing(name: str, told: str) -> Finding:
+    return Finding(f"parameters.{name}", f"{name} is not given, and has no default.", told)
+
+
+def given(known: Sequence[Parameter], texts: Iterable[str]) -> dict[str, object]:
+    """Every parameter's value, defaults included, from texts `name=value`.
+
+    Nothing is guessed. Raises SettingsError with one finding per thing that is wrong, found in one pass.
+    """
+    by_name = {parameter.name: parameter for parameter in known}
+    values: dict[str, object] = {}
+    findings: list[Finding] = []
+    for text in texts:
+        name, is_pair, value = text.partition("=")
+        if trouble := _misplaced(name, bool(is_pair), by_name, values):
+            findings.append(trouble)
+            continue
+        try:
+            values[name] = kinds.read(by_name[name].kind, value)
+        except ValueError:
+            findings.append(_unread(by_name[name], value))
+            # So that it is not told to be missing, too.
+            values[name] = None
+    needed = (one for one in known if one.is_required and one.name not in values)
+    findings += [_missing(one.name, f"add {one.name}=VALUE ({kinds.shown(one.kind)}).") for one in needed]
+    if findings:
+        raise SettingsError(findings)
+    return {parameter.name: values.get(parameter.name, parameter.default) for parameter in known}
+
+
+def _misplaced(
+    name: str, is_pair: bool, known: Mapping[str, Parameter], before: Mapping[str, object]
+) -> Finding | None:
+    """What is wrong with a parameter before its value is looked at; the value is never repeated."""
+    shown = name[:40] if name.isprintable() else repr(name[:40])
+    if is_secret(name):
+        return _secret(shown)
+    if not is_pair:
+        return Finding("parameters", f"{shown!r} is no parameter.", "write name=value.")
+    if name == LOG_FILE:
+        return Finding(
+            f"parameters.{name}", f"{name} is given by the runner.", "leave it out; the log lies beside the run."
+        )
+    if name not in known:
+        near = difflib.get_close_matches(name, [other for other in known if other != LOG_FILE], 1, 0.5)
+        hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks describe NOTEBOOK."
+        return Finding(f"parameters.{shown}", f"{shown} is no parameter of this notebook.", hint)
+    if name in before:
+        return Finding(f"parameters.{name}", f"{name} is given twice.", "leave one of them out.")
+    return None
+
+
+def _unread(parameter: Parameter, text: str) -> Finding:
+    what = f"{parameter.name}={text[:60]!r} is not {kinds.shown(parameter.kind)}."
+    return Finding(f"parameters.{parameter.name}", what, kinds.fix(parameter.kind))

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from notebooks import counts
 from notebooks.opened_run import Run
 from notebooks.stopping import JobFailed, telling
 from store import places, questions, questions_file, times
@@ -61,6 +62,7 @@ def load(run: Run, file: QuestionsFile, *, dry_run: bool) -> list[JobPlan]:
 
 def verdict(file: QuestionsFile, planned: list[JobChange], done: list[JobPlan]) -> str:
     """One sentence for a file that is loaded, or could be. Raises JobFailed for one with faults."""
+    counts.tell(jobs=len(planned), jobs_loaded=len(done), faults=len(file.faults))
     if file.faults:
         count = len(file.faults)
         which = f"{count} rows" if count > 1 else "One row"

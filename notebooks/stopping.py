@@ -16,6 +16,10 @@ class JobFailed(Exception):
     """The job did not do all it was asked to."""
 
 
+class SettingsWrong(JobFailed):
+    """The job was not begun: its parameters or settings are wrong. The runner knows it by this name (exit code 2)."""
+
+
 def telling(step: Callable[Given, Result]) -> Callable[Given, Result]:
     """A step whose refusals reach the notebook as JobFailed, in words and with the fix instead of a long traceback."""
 
@@ -27,6 +31,6 @@ def telling(step: Callable[Given, Result]) -> Callable[Given, Result]:
             findings = getattr(error, "findings", ())
             text = redact("\n".join(finding.line() for finding in findings) or error.line())
             log.error("DEBUG: stopped: %s", text)
-            raise JobFailed(text) from None
+            raise (SettingsWrong if findings else JobFailed)(text) from None
 
     return told

@@ -232,5 +232,42 @@ class Event(Model):
     data = peewee.TextField()
 
 
+class JobRun(Model):
+    """One run of a notebook by the runner; `parameters`, `counts` and `artefacts` are JSON. No outcome: it has no end yet.
+
+    Whether such a run goes on or died is told by `job_runs`, from its last heartbeat.
+    """
+
+    name = peewee.TextField(unique=True)
+    notebook = peewee.TextField()
+    job_key = peewee.TextField()
+    parameters = peewee.TextField()
+    started_by = peewee.TextField()
+    user_name = peewee.TextField()
+    host = peewee.TextField()
+    pid = peewee.IntegerField()
+    code_version = peewee.TextField()
+    started_at = Instant()
+    heartbeat_at = Instant()
+    ended_at = Instant(null=True)
+    outcome = peewee.TextField(null=True)
+    exit_code = peewee.IntegerField(null=True)
+    message = peewee.TextField()
+    counts = peewee.TextField()
+    artefacts = peewee.TextField()
+    peak_memory = peewee.BigIntegerField(null=True)
+
+
+class JobLock(Model):
+    """Who runs a job now; `owner` is the secret of the one that holds it."""
+
+    job_key = peewee.TextField(primary_key=True)
+    owner = peewee.TextField()
+    run_name = peewee.TextField()
+    taken_at = Instant()
+    heartbeat_at = Instant()
+
+
 MODELS = (Candidate, Job, InterviewSlot, Seat, Interview, InterviewSchedule, InterviewSession, Question,
-          SessionQuestion, Answer, AnswerCopy, Recording, Evaluation, PortalVisit, Notification, Batch, Event)  # fmt: skip
+          SessionQuestion, Answer, AnswerCopy, Recording, Evaluation, PortalVisit, Notification, Batch, Event,
+          JobRun, JobLock)  # fmt: skip

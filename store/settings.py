@@ -141,6 +141,7 @@ class Settings(FromEnvironment):
     portal_processes: int = Field(2, ge=1, le=64)
     ops_token: Annotated[SecretStr, AfterValidator(_ops_token)] = SecretStr("")
     recordings_folder: str = "var/recordings"
+    runs_folder: str = "runs"
     recording_bytes: int = Field(200_000_000, ge=100_000)
     candidates_file_bytes: int = Field(200_000_000, ge=1)
     candidates_row_chars: int = Field(20_000, ge=100)

@@ -14,7 +14,7 @@ import pytest
 from smtp_server import SmtpServer
 
 from mailer import portal_process
-from store import database, places, sample, session_keys, times
+from store import database, places, record_copies, sample, session_keys, times
 from store.candidates_file import CandidatesFile
 from store.database import fetch
 from store.settings import Settings
@@ -304,3 +304,16 @@ def test_a_faulty_questions_file_fails_the_job_and_loads_nothing(tmp_path, envir
     assert "One row of questions.csv cannot be used, so nothing is loaded. To fix: " in done.stderr
     assert "The kind is 'smoke'" in written_texts(tmp_path)[0]
     assert rows(environment, "SELECT count(*) FROM question") == [(0,)]
+
+
+def test_a_rehearsal_in_which_every_mail_fails_is_no_failure_and_changes_nothing(tmp_path, environment, interviewed):
+    db = database.open_record(environment["DATABASE_URL"])
+    before = record_copies.fingerprints(db)
+    done = papermill(tmp_path, environment, "rehearsal", scenario="wrong-password")
+    assert done.returncode == 0, done.stderr
+    assert record_copies.fingerprints(db) == before
+    db.close()
+    texts = [*written_texts(tmp_path), done.stdout, done.stderr]
+    assert "The record is the same before and after." in texts[0]
+    assert "App Password" in texts[0]
+    assert secrets_found([interviewed, "asha@example.com", *ring_of(tmp_path)], texts) == []

@@ -1,0 +1,158 @@
+"""The notebooks' commands: `python -m notebooks run NAME [name=value ...] | list | describe NAME | history [NAME]`.
+
+Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by the redaction check, 75 runs already,
+124 out of time, 138 the kernel died, 143 stopped.
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from notebooks import jobs
+from notebooks.verdict import BUSY_CODE, EXIT_CODES
+from store import places
+from store.errors import Refusal, SettingsError
+from store.job_runs import STOPPED, WRONG_SETTINGS
+
+if TYPE_CHECKING:
+    from store.settings import Settings
+
+_HISTORY_ROWS = 20
+
+
+def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
+    """Runs one command on the notebooks of a folder; gives its exit code."""
+    options = _options(arguments)
+    options.folder = folder
+    try:
+        return options.command(options)
+    except SettingsError as refused:
+        for finding in refused.findings:
+            print(f"notebooks: {_redacted(finding.line())}", file=sys.stderr)
+        return EXIT_CODES[WRONG_SETTINGS]
+    except Refusal as refused:
+        print(f"notebooks: {_redacted(refused.line())}", file=sys.stderr)
+        return _code_of(refused)
+
+
+def _code_of(refused: Refusal) -> int:
+    from notebooks.runner import StoppedWaiting
+    from store.job_locks import JobBusy
+
+    if isinstance(refused, JobBusy):
+        return BUSY_CODE
+    return EXIT_CODES[STOPPED if isinstance(refused, StoppedWaiting) else WRONG_SETTINGS]
+
+
+def _redacted(text: str) -> str:
+    from store import redaction
+
+    return redaction.redact(text)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m notebooks", description="Runs notebooks as jobs.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    running = commands.add_parser("run", help="run a notebook and keep its record in runs/")
+    running.add_argument("name", metavar="NAME")
+    running.add_argument("parameters", metavar="name=value", nargs="*")
+    running.add_argument("--check", action="store_true", help="only check the parameters and settings; start nothing")
+    running.add_argument(
+        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for another run of the same job"
+    )
+    running.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for the whole run")
+    running.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="for each cell")
+    running.set_defaults(command=_run)
+    commands.add_parser("list", help="the notebooks").set_defaults(command=_list)
+    describing = commands.add_parser("describe", help="what a notebook is for, and its parameters")
+    describing.add_argument("name", metavar="NAME")
+    describing.set_defaults(command=_describe)
+    _history_options(commands.add_parser("history", help="runs and how they ended"))
+    options, rest = parser.parse_known_args(arguments)
+    # Parameters may stand between options, too.
+    if rest and (options.command is not _run or any(text.startswith("-") for text in rest)):
+        parser.error(f"{' '.join(rest)} is not known")
+    if rest:
+        options.parameters += rest
+    return options
+
+
+def _history_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="NAME", nargs="?", default="")
+    parser.add_argument("--outcome", action="append", default=[], metavar="OUTCOME", help="only these; may be repeated")
+    parser.add_argument("--limit", type=int, default=_HISTORY_ROWS, metavar="ROWS")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.set_defaults(command=_history)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 10_000_000:
+        raise argparse.ArgumentTypeError("give a number of seconds")
+    return value
+
+
+def _list(options: argparse.Namespace) -> int:
+    from notebooks import job_listing
+
+    print(job_listing.notebooks(jobs.sheet(name, options.folder) for name in jobs.names(options.folder)))
+    return 0
+
+
+def _describe(options: argparse.Namespace) -> int:
+    from notebooks import job_listing
+
+    print(job_listing.description(jobs.sheet(options.name, options.folder)))
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Before anything is opened: a job that is asked for wrongly leaves no trace.
+    job = jobs.job(options.name, options.parameters, options.folder)
+    from store.settings import Settings
+
+    settings = Settings.load()
+    if options.check:
+        print(f"{job.name} can be run with: " + ", ".join(f"{name} = {value!r}" for name, value in job.values.items()))
+        return 0
+    return _run_job(job, settings, options)
+
+
+def _run_job(job: jobs.Job, settings: "Settings", options: argparse.Namespace) -> int:
+    from notebooks import runner
+    from store import database, redaction
+
+    redaction.install_excepthook()
+    db = database.open_record(settings.database_url.get_secret_value())
+    limits = runner.Limits(options.wait, options.timeout, options.cell_timeout)
+    result = runner.run(job, db, places.resolve(settings.runs_folder), limits)
+    for kind, path in result.files.shown().items():
+        print(f"{kind.capitalize()}: {path}")
+    if result.counts:
+        print("Counts: " + ", ".join(f"{name} {count}" for name, count in result.counts.items()))
+    if result.message:
+        print(f"notebooks: {_redacted(result.message)}", file=sys.stderr)
+    print(f"{job.name}: {result.outcome} (exit code {result.exit_code})")
+    return result.exit_code
+
+
+def _history(options: argparse.Namespace) -> int:
+    from notebooks import job_listing
+    from store import database, job_runs
+    from store.settings import Settings
+
+    if options.name:
+        jobs.sheet(options.name, options.folder)
+    db = database.open_record(Settings.load().database_url.get_secret_value())
+    rows = job_runs.read(db, options.name, options.outcome, options.limit)
+    print(job_listing.history_json(rows) if options.json else job_listing.history(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

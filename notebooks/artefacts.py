@@ -1,0 +1,70 @@
+"""From what a run wrote to what others may read: checked for secrets first, then published, or kept back."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from notebooks import page, verdict
+from notebooks.artefact_check import ArtefactCheck, Hit
+from notebooks.run_files import RunFiles
+from notebooks.verdict import Verdict
+from store import places
+from store.job_runs import BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The run's verdict after the check, and the paths of what there is to read."""
+
+    outcome: str
+    message: str
+    shown: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        return verdict.EXIT_CODES[self.outcome]
+
+
+def publish(files: RunFiles, judged: Verdict) -> Published:
+    """Publishes notebook, log and page of a run. A secret in one of them keeps all that are not out yet back."""
+    check = ArtefactCheck(secrets())
+    if hits := [*check.hits(files.aside), *check.hits(files.log)]:
+        return _blocked(files, hits, judged)
+    files.publish_notebook()
+    page.write(files.notebook, files.page_aside)
+    if hits := check.hits(files.page_aside):
+        return _blocked(files, hits, judged)
+    files.publish_page()
+    return Published(judged.outcome, judged.message, files.shown())
+
+
+def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
+    kept = ", ".join(places.shown(path) for path in files.block())
+    told = "; ".join(hit.line() for hit in hits)
+    message = (
+        f"Not published, for it holds a secret: {told}. To fix: take it out of the cell; what was written is in {kept}."
+    )
+    if judged.exit_code:
+        message += f" The run itself: {judged.outcome}. {judged.message}"
+    return Published(BLOCKED, message, files.shown())
+
+
+def secrets() -> set[str]:
+    """What no artefact may show: every secret of the settings, and the keys of the ring."""
+    # Here, for reading mail settings takes time that the kernel's start need not wait for.
+    from mailer.config import MailSettings
+    from store.settings import Settings
+
+    shared = Settings.load()
+    ring = _ring_keys(shared.session_key_ring.get_secret_value())
+    return {secret for secret in (*shared.secrets(), *MailSettings.load().secrets(), *ring) if secret}
+
+
+def _ring_keys(source: str) -> list[str]:
+    """The ring's keys as they are written; none while there is no ring, or none that can be read."""
+    path = places.resolve(source) if not source.lstrip().startswith("{") else None
+    try:
+        return list(json.loads(path.read_bytes() if path else source)["keys"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        # The notebook itself says what is wrong with the ring, and works with no key of it.
+        return []

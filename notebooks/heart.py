@@ -1,0 +1,65 @@
+"""The heartbeat of a run: its lock and its row say every few seconds that it lives."""
+
+import logging
+import threading
+import time
+from types import TracebackType
+
+from notebooks.private_kernel import PrivateKernel
+from notebooks.watch import Watch
+from store import database, job_locks, job_runs
+from store.database import Database
+from store.errors import StoreError
+from store.job_locks import HEARTBEAT_SECONDS, STALE_SECONDS, JobLock
+from store.job_runs import OVERTAKEN
+
+log = logging.getLogger(__name__)
+_MARGIN_SECONDS = 10.0
+"""So long before the lock may be taken over, a run that cannot renew it begins to stop."""
+
+
+class Heart:
+    """Beats in a thread for the length of a block, and has the run stopped when its lock is lost."""
+
+    def __init__(self, db: Database, lock: JobLock, run_id: int, watch: Watch, every: float = HEARTBEAT_SECONDS):
+        self._db, self._lock, self._run_id, self._watch, self._every = db, lock, run_id, watch, every
+        self.kernel: PrivateKernel | None = None
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat_on, name="heart", daemon=True)
+
+    def __enter__(self) -> "Heart":
+        self._last = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _beat_on(self) -> None:
+        try:
+            while not self._ended.wait(self._every):
+                if self.kernel:
+                    self.kernel.look()
+                self._beat()
+        finally:
+            # Without a heartbeat another run would begin beside this one.
+            if not self._ended.is_set():
+                self._watch.stop(OVERTAKEN, "The heartbeat of this run broke off.")
+            self._db.close()
+
+    def _beat(self) -> None:
+        try:
+            with database.changing(self._db):
+                is_held = job_locks.beat(self._db, self._lock)
+                job_runs.beat(self._db, self._run_id)
+        except StoreError as error:
+            log.warning("DEBUG: heartbeat: %s", error.line())
+            if time.monotonic() - self._last > STALE_SECONDS - _MARGIN_SECONDS:
+                self._watch.stop(OVERTAKEN, f"The lock could not be kept, so another run may begin: {error}")
+            return
+        if not is_held:
+            self._watch.stop(OVERTAKEN, f"Another run took the job over: no sign of life for {STALE_SECONDS:g} s.")
+        self._last = time.monotonic()

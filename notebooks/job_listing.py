@@ -1,0 +1,85 @@
+"""What the runner tells people: which notebooks there are, what one takes, and how runs ended."""
+
+import json
+import shlex
+from collections.abc import Iterable, Sequence
+
+from notebooks import kinds
+from notebooks.parameter_cell import Parameter, Sheet
+from notebooks.parameters import LOG_FILE
+from store import times
+from store.job_runs import JobRunRow
+
+_SHOWN_PARAMETERS = 60
+
+
+def notebooks(sheets: Iterable[Sheet]) -> str:
+    """A line a notebook: its name and title."""
+    known = list(sheets)
+    width = max((len(sheet.name) for sheet in known), default=0)
+    return "\n".join(f"{sheet.name:{width}}  {sheet.title}" for sheet in known)
+
+
+def description(sheet: Sheet) -> str:
+    """What the notebook is for, each parameter with type, default and meaning, and how to run it."""
+    taken = [parameter for parameter in sheet.parameters if parameter.name != LOG_FILE]
+    table = _columns([(one.name, kinds.shown(one.kind), _default(one), one.meaning) for one in taken])
+    needed = "".join(f" {one.name}=VALUE" for one in taken if one.is_required)
+    parts = [sheet.title, sheet.purpose, "Parameters:", table or "  none"]
+    return "\n\n".join([*parts, f"To run it: python -m notebooks run {sheet.name}{needed} [name=value ...]"])
+
+
+def _default(parameter: Parameter) -> str:
+    if parameter.is_required:
+        return "(must be given)"
+    return _text(parameter.default) if parameter.default != "" else "(empty)"
+
+
+def _text(value: object) -> str:
+    """The value as the command line takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
+    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(f"  {line.rstrip()}" for line in lines)
+
+
+def history(rows: Sequence[JobRunRow]) -> str:
+    """A line a run, the newest first; below one that did not end well, what it said."""
+    if not rows:
+        return "No run is recorded."
+    head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "STARTED BY", "PARAMETERS")
+    lines = _columns([head, *map(_cells, rows)]).splitlines()
+    told = [lines[0]]
+    for row, line in zip(rows, lines[1:], strict=True):
+        told += [line, *(f"      {part}" for part in row.message.splitlines()[:1])]
+    return "\n".join(told)
+
+
+def _cells(row: JobRunRow) -> tuple[str, ...]:
+    given = " ".join(f"{name}={shlex.quote(_text(value))}" for name, value in row.parameters.items())
+    shown = given if len(given) <= _SHOWN_PARAMETERS else f"{given[: _SHOWN_PARAMETERS - 3]}..."
+    code = "" if row.exit_code is None else str(row.exit_code)
+    who = f"{row.started_by}, {row.user_name}@{row.host}"
+    return (row.name, row.notebook, row.outcome, code, f"{row.seconds:.1f}", who, shown)
+
+
+def history_json(rows: Sequence[JobRunRow]) -> str:
+    """The same for programs: a JSON array, times in UTC."""
+    return json.dumps([_facts(row) for row in rows], ensure_ascii=False, indent=1)
+
+
+def _facts(row: JobRunRow) -> dict[str, object]:
+    moments = {
+        name: None if value is None else times.iso(times.from_epoch(value))
+        for name, value in (
+            ("started_at", row.started_at),
+            ("heartbeat_at", row.heartbeat_at),
+            ("ended_at", row.ended_at),
+        )
+    }
+    kept = ("name", "notebook", "outcome", "exit_code", "message", "parameters", "started_by", "user_name", "host", "pid",
+            "code_version", "counts", "artefacts", "peak_memory", "seconds")  # fmt: skip
+    return {name: getattr(row, name) for name in kept} | moments

@@ -1,0 +1,138 @@
+"""What runs of notebooks tell about themselves: who started them, with what, how they ended, and what they left."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from store.database import Database, changing, execute, fetch
+from store.job_locks import STALE_SECONDS, clock
+from store.redaction import one_line, redact
+
+DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOPPED = (
+    "done", "failed", "wrong_settings", "blocked", "overtaken", "out_of_time", "kernel_died", "stopped",
+)  # fmt: skip
+"""How a run ended, as it said itself."""
+RUNNING, DIED = "running", "died"
+"""What whoever looks tells of a run without an end, from its last heartbeat."""
+MESSAGE_CHARS = 2000
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+@dataclass(frozen=True, slots=True)
+class JobStart:
+    """A run that begins. `started_by` is a person, a scheduler's job or unit; `artefacts` is what there is from the start."""
+
+    name: str
+    notebook: str
+    job_key: str
+    parameters: Mapping[str, object]
+    started_by: str
+    user_name: str
+    host: str
+    pid: int
+    code_version: str
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a run ended. `artefacts` are kinds and paths, `peak_memory` the kernel's bytes where they are known."""
+
+    outcome: str
+    exit_code: int
+    message: str = ""
+    counts: Mapping[str, int | float] = field(default_factory=dict)
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    peak_memory: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobRunRow:
+    """A run as it is now. Times are epoch seconds of the database's clock, `seconds` its duration so far."""
+
+    id: int
+    name: str
+    notebook: str
+    parameters: dict[str, object]
+    started_by: str
+    user_name: str
+    host: str
+    pid: int
+    code_version: str
+    started_at: float
+    heartbeat_at: float
+    ended_at: float | None
+    outcome: str
+    exit_code: int | None
+    message: str
+    counts: dict[str, int | float]
+    artefacts: dict[str, str]
+    peak_memory: int | None
+    seconds: float
+
+
+def job_key(notebook: str, parameters: Mapping[str, object]) -> str:
+    """What two runs share that must not overlap: the notebook and all its parameters, in whatever order."""
+    return hashlib.sha256(f"{notebook} {_encode(dict(parameters))}".encode()).hexdigest()
+
+
+def begin(db: Database, start: JobStart) -> int:
+    """Records a run that begins now; gives its id."""
+    shown = {name: redact(value) if isinstance(value, str) else value for name, value in start.parameters.items()}
+    now = clock(db)
+    sql = (
+        "INSERT INTO job_run (name, notebook, job_key, parameters, started_by, user_name, host, pid, code_version,"
+        " started_at, heartbeat_at, message, counts, artefacts)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}, '', '{{}}', ?) RETURNING id"
+    )
+    who = (redact(one_line(start.started_by)), start.user_name, start.host, start.pid, start.code_version)
+    with changing(db):
+        row = (start.name, start.notebook, start.job_key, _encode(shown), *who, _encode(dict(start.artefacts)))
+        return fetch(db, sql, row)[0][0]
+
+
+def beat(db: Database, run_id: int) -> None:
+    """Says that the run lives."""
+    execute(db, f"UPDATE job_run SET heartbeat_at = {clock(db)} WHERE id = ?", (run_id,))
+
+
+def finish(db: Database, run_id: int, end: JobEnd) -> None:
+    """Records how a run ended, now; also of one that was held for dead in between."""
+    sql = (
+        f"UPDATE job_run SET ended_at = {clock(db)}, outcome = ?, exit_code = ?, message = ?, counts = ?, artefacts = ?,"
+        " peak_memory = ? WHERE id = ?"
+    )
+    texts = (redact(end.message)[:MESSAGE_CHARS], _encode(dict(end.counts)), _encode(dict(end.artefacts)))
+    with changing(db):
+        execute(db, sql, (end.outcome, end.exit_code, *texts, end.peak_memory, run_id))
+
+
+def outcome_sql(db: Database) -> str:
+    """SQL for a run's outcome as it is now: one without an end runs, or died if its last heartbeat is too old."""
+    alive = f"heartbeat_at >= {clock(db)} - {STALE_SECONDS}"
+    return f"CASE WHEN outcome IS NOT NULL THEN outcome WHEN {alive} THEN '{RUNNING}' ELSE '{DIED}' END"
+
+
+def read(db: Database, notebook: str = "", outcomes: Sequence[str] = (), limit: int = 20) -> list[JobRunRow]:
+    """The newest runs first, of one notebook or all, with one of these outcomes or any."""
+    wanted = [("notebook = ?", [notebook])] if notebook else []
+    if outcomes:
+        wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
+    where = " AND ".join(condition for condition, _ in wanted) or "1 = 1"
+    # A run that died took until its last sign of life.
+    until = f"CASE WHEN {outcome_sql(db)} = '{RUNNING}' THEN {clock(db)} ELSE coalesce(ended_at, heartbeat_at) END"
+    sql = (
+        "SELECT id, name, notebook, parameters, started_by, user_name, host, pid, code_version, started_at,"
+        f" heartbeat_at, ended_at, {outcome_sql(db)}, exit_code, message, counts, artefacts, peak_memory,"
+        f" {until} - started_at FROM job_run WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?"
+    )
+    return [_row(cells) for cells in fetch(db, sql, [*(value for _, values in wanted for value in values), limit])]
+
+
+def _row(cells: Sequence) -> JobRunRow:
+    values = list(cells)
+    for place in (3, 15, 16):
+        values[place] = json.loads(values[place])
+    return JobRunRow(*values[:-1], max(0.0, float(values[-1])))

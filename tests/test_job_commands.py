@@ -1,0 +1,132 @@
+"""`python -m notebooks`: what each command says and how it exits, without starting a kernel."""
+
+import json
+
+import job_office
+import pytest
+from job_office import JobOffice
+
+from notebooks import __main__ as command
+from store import job_locks, job_runs
+from store.database import execute
+from store.job_runs import JobEnd, JobStart
+
+
+@pytest.fixture
+def office(db, record_url, tmp_path, monkeypatch):
+    """An installation with one notebook."""
+    environment = job_office.environment_of(tmp_path, record_url)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    office = JobOffice(tmp_path, db, environment)
+    office.write(
+        "raise SystemExit('must not run')", parameters="mode: str = ...  # how; one of: plan, book\ndays: int = 3"
+    )
+    return office
+
+
+@pytest.fixture
+def said(office, capsys):
+    """Runs a command; gives exit code, output and errors."""
+
+    def said(*arguments):
+        code = command.main(list(arguments), office.folder)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return said
+
+
+def test_a_check_starts_nothing_and_leaves_nothing(said, office):
+    code, out, err = said("run", "--check", "small", "mode=plan", "days=7")
+    assert (code, out, err) == (0, "small can be run with: mode = 'plan', days = 7\n", "")
+    assert (office.files(), office.rows()) == ([], [])
+
+
+@pytest.mark.parametrize("check", [[], ["--check"]])
+def test_wrong_parameters_are_all_told_and_exit_with_2(said, office, check):
+    code, out, err = said("run", "small", "days=x", *check, "mod=plan")
+    assert (code, out) == (2, "")
+    assert [line.partition("]")[0] for line in err.splitlines()] == [
+        "notebooks: [parameters.days", "notebooks: [parameters.mod", "notebooks: [parameters.mode",
+    ]  # fmt: skip
+    assert all("To fix: " in line for line in err.splitlines())
+    assert (office.files(), office.rows()) == ([], [])
+
+
+def test_wrong_settings_exit_with_2(said, monkeypatch):
+    monkeypatch.setenv("PORTAL_PORT", "eighty")
+    code, _, err = said("run", "small", "mode=plan", "--check")
+    assert code == 2
+    assert "PORTAL_PORT" in err
+
+
+def test_an_unknown_notebook_is_told_with_the_nearest(said):
+    code, _, err = said("run", "smal")
+    assert (code, err) == (2, "notebooks: There is no notebook 'smal'. To fix: did you mean small?\n")
+
+
+@pytest.mark.parametrize("name", ["../small", "small.ipynb", "", "/etc/passwd"])
+def test_a_notebook_is_a_name_and_no_path(said, name):
+    assert said("describe", name)[0] == 2
+
+
+def test_a_job_that_runs_already_exits_with_75(said, office):
+    job_locks.take(office.db, job_runs.job_key("small", {"days": 3, "mode": "plan"}), "another")
+    code, _, err = said("run", "small", "mode=plan")
+    assert code == 75
+    assert "The same job runs already: another" in err
+    assert "--wait" in err
+
+
+def test_the_list_has_a_line_a_notebook(said):
+    assert said("list") == (0, "small  Small\n", "")
+
+
+def test_a_description_tells_every_parameter_and_how_to_run_it(said):
+    code, out, _ = said("describe", "small")
+    assert code == 0
+    assert "For a test." in out
+    assert "  mode  one of 'plan', 'book'  (must be given)  how; one of: plan, book" in out
+    assert "python -m notebooks run small mode=VALUE" in out
+
+
+def ended(office, name, outcome, code, notebook="small", message=""):
+    start = JobStart(name, notebook, "key", {"days": 3}, "cron", "ops", "here", 1, "v1")
+    run_id = job_runs.begin(office.db, start)
+    if outcome != "died":
+        job_runs.finish(office.db, run_id, JobEnd(outcome, code, message))
+    execute(office.db, "UPDATE job_run SET started_at = started_at - ?, heartbeat_at = heartbeat_at - ? WHERE id = ?",
+            (100 - run_id, 0 if code is not None else 31, run_id))  # fmt: skip
+
+
+def test_the_history_tells_how_runs_ended_the_newest_first(said, office):
+    ended(office, "one", "done", 0)
+    ended(office, "two", "failed", 1, message="Two rows are refused. To fix: correct them.\nand more")
+    ended(office, "three", "died", None)
+    code, out, _ = said("history")
+    lines = [line.split()[:3] for line in out.splitlines()]
+    assert (code, lines[0]) == (0, ["RUN", "NOTEBOOK", "OUTCOME"])
+    assert [line[0] for line in lines[1:]] == ["three", "two", "Two", "one"]
+    assert [lines[place][2] for place in (1, 2, 4)] == ["died", "failed", "done"]
+
+
+def test_the_history_is_told_to_programs_and_by_outcome(said, office):
+    ended(office, "one", "done", 0)
+    ended(office, "two", "failed", 1)
+    found = json.loads(said("history", "small", "--json", "--outcome", "failed", "--outcome", "died")[1])
+    assert [(row["name"], row["exit_code"], row["parameters"]) for row in found] == [("two", 1, {"days": 3})]
+    assert found[0]["ended_at"].endswith("Z")
+    assert said("history", "--outcome", "stopped")[1] == "No run is recorded.\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["run"], ["run", "small", "--quick"], ["run", "small", "--wait", "soon"],
+                                       ["run", "small", "--timeout", "-1"], ["list", "x"]])  # fmt: skip
+def test_a_command_line_that_is_wrong_exits_with_2(said, arguments):
+    with pytest.raises(SystemExit) as exited:
+        said(*arguments)
+    assert exited.value.code == 2
+
+
+def test_the_command_works_from_any_folder(office):
+    assert office.command("list") == (0, "small  Small\n", "")

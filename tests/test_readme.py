@@ -1,0 +1,132 @@
+"""The README and the pages in docs/ name what is there: settings, commands, make targets, stages, files."""
+
+import json
+import re
+import sys
+
+import pytest
+
+from mailer.__main__ import main
+from mailer.config import MailSettings
+from mailer.sandbox import scenarios
+from mailer.verification import stages
+from store.places import ROOT
+from store.settings import Settings
+
+PAGES = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "README.md", *ROOT.glob("docs/*.md"))}
+TEXT = "\n".join(PAGES.values())
+KINDS = "ALLOW|BACKEND|CANDIDATES|DATABASE|DEFAULT|DKIM|DNS|EMAIL|IMAP|INTERVIEW|OPS|PORTAL|RECORDING|RECORDINGS|RUNS"
+NAMED = re.compile(rf"\b(?:{KINDS}|SANDBOX|SESSION)_[A-Z_]*[A-Z]\b")
+COMMANDS = set(re.findall(r"python -m mailer ([a-z-]+)((?: --[a-z-]+)*)", TEXT))
+RUNS = re.findall(r"papermill notebooks/(\w+)\.ipynb((?:.|\\\n)*)", TEXT)
+FILES = set(re.findall(r"\b(?:notebooks/\w+\.ipynb|tests/\w+\.py|mailer/\w+/)", TEXT))
+
+
+def table(page, head):
+    """The rows of the table whose head has this first cell, each as a list of cells."""
+    lines = PAGES[page].splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith(f"| {head} |"))
+    rows = []
+    for line in lines[start + 2 :]:
+        if not line.startswith("|"):
+            return rows
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+@pytest.fixture(scope="module")
+def settings():
+    """The names of the settings that a module asks for."""
+    modules = [path for name in (".", "store", "mailer/**", "notebooks") for path in ROOT.glob(f"{name}/*.py")]
+    code = "\n".join(path.read_text() for path in modules)
+    fields = (*Settings.model_fields, *MailSettings.model_fields)
+    return {name.upper() for name in fields if re.search(rf"\.{name}\b", code)}
+
+
+@pytest.fixture
+def help_of(monkeypatch, capsys):
+    """What a command of the mailer says that it takes; fails for one that is not there."""
+    # The command replaces the hook for the whole process.
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def help_of(command):
+        with pytest.raises(SystemExit) as end:
+            main([command, "--help"])
+        assert end.value.code == 0
+        return capsys.readouterr().out
+
+    return help_of
+
+
+def test_table_of_settings_names_every_setting(settings):
+    cells = " ".join(" ".join(row) for row in table("README.md", "setting"))
+    assert settings - set(re.findall(r"`([A-Z_]+)`", cells)) == set()
+
+
+def test_no_page_names_a_setting_that_is_not_there(settings):
+    assert set(NAMED.findall(TEXT)) - settings == set()
+
+
+@pytest.mark.parametrize(("command", "options"), sorted(COMMANDS))
+def test_commands_of_the_mailer_exist_with_their_options(command, options, help_of):
+    said = help_of(command)
+    assert [option for option in options.split() if option not in said] == []
+
+
+@pytest.mark.parametrize("option", [row[0].strip("`").split()[0] for row in table("docs/mail.md", "command")])
+def test_options_in_the_table_of_the_verification_exist(option, help_of):
+    assert option in help_of("verify")
+
+
+def test_make_targets_that_pages_name_exist():
+    there = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^    |`)make ([a-z-]+)", TEXT, re.MULTILINE)) - there == set()
+
+
+def test_exit_codes_in_the_table_are_those_of_the_stages():
+    told = [(int(row[0]), row[1].strip("`")) for row in table("docs/mail.md", "exit code")]
+    assert told == [(stage.exit_code, stage.name) for stage in stages.STAGES]
+
+
+def test_scenarios_that_pages_name_exist():
+    named = set(re.findall(r"(?:--scenario|-p scenario) ([a-z0-9-]+)", TEXT))
+    assert named
+    assert named - set(scenarios.BY_NAME) == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_to_files_and_headings_that_are_there(page):
+    for target, heading in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", PAGES[page]):
+        file = (ROOT / page).parent / target if target else ROOT / page
+        assert file.exists(), target
+        assert not heading or heading in headings(file.read_text()), f"{target}#{heading}"
+
+
+def headings(text):
+    """The anchors that a page has, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("place", sorted(FILES))
+def test_files_that_pages_name_are_there(place):
+    assert (ROOT / place).exists()
+
+
+@pytest.mark.parametrize(
+    ("head", "column", "notebook"), [("parameter", 0, "rehearsal"), ("command", 1, "email_verification")]
+)
+def test_tables_of_parameters_name_all_that_the_notebook_takes(head, column, notebook):
+    told = {row[column].strip("`") for row in table("docs/mail.md", head)} - {"always shown"}
+    assert told == parameters_of(notebook) - {"log_file"}
+
+
+@pytest.mark.parametrize(("notebook", "given"), RUNS)
+def test_parameters_given_to_papermill_are_those_of_the_notebook(notebook, given):
+    assert set(re.findall(r"-[pr] (\w+)", given)) - parameters_of(notebook) == set()
+
+
+def parameters_of(notebook):
+    cells = json.loads((ROOT / f"notebooks/{notebook}.ipynb").read_text())["cells"]
+    text = next("".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", []))
+    return set(re.findall(r"^(\w+):", text, re.MULTILINE))

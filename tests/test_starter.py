@@ -1,0 +1,50 @@
+"""Who or what started a run."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from notebooks import starter
+from store import places
+
+TELL = "from notebooks.starter import starter; print(starter().started_by)"
+
+
+def told(environment, *before):
+    """What a process that is started like this tells, without a terminal."""
+    given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(places.ROOT), **environment}
+    done = subprocess.run([*before, sys.executable, "-c", TELL], env=given, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=30, check=True)  # fmt: skip
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"JOB_STARTED_BY": " nightly booking "}, "nightly booking"),
+        ({"AIRFLOW_CTX_DAG_ID": "interviews", "AIRFLOW_CTX_TASK_ID": "book"}, "airflow interviews/book"),
+        ({"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "1"}, "program"),
+        ({}, "program"),
+    ],
+)
+def test_the_environment_tells_the_scheduler(environment, name):
+    assert told(environment) == name
+
+
+def test_systemd_is_told_by_the_process_it_started():
+    assert told({"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": str(os.getpid())}) == "systemd"
+
+
+def test_cron_is_told_by_the_processes_above(tmp_path):
+    cron = tmp_path / "cron"
+    cron.write_text('#!/bin/bash\n"$@"\nexit $?\n')
+    cron.chmod(0o755)
+    assert told({}, str(cron)) == "cron"
+
+
+def test_the_code_has_a_version_with_git_and_without_it(monkeypatch, tmp_path):
+    assert starter.code_version()
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    assert starter.code_version().count(".") == 2
