@@ -12,7 +12,7 @@ from bottle import HTTPError, HTTPResponse, request, response
 
 from portal_api import InterviewApi
 from portal_fields import FieldRefused
-from portal_ops import OpsApi
+from portal_ops import OpsApi, explained
 from portal_pages import Pages
 from portal_processes import Crew
 from portal_server import AT_ONCE, READING, WRITING, Lanes, address_of, guarded, headers_for, listen, serve
@@ -92,9 +92,13 @@ class Portal:
     def error(self, error: HTTPError) -> str:
         """The page, or the JSON under /api/, for every refusal and error; nothing of the request is echoed."""
         name = error.body if error.body in NAMED else ""
-        if request.environ.get("PATH_INFO", "").startswith("/api/"):
+        path = request.environ.get("PATH_INFO", "")
+        if path.startswith("/api/"):
             response.content_type = JSON_TYPE
-            return json.dumps({"error": name or ERRORS.get(error.status_code, "refused")})
+            code = name or ERRORS.get(error.status_code, "refused")
+            # The candidate's page has words of its own for each code.
+            more = {} if path.startswith("/api/interview/") else explained(code, error.get_header("Allow", ""))
+            return json.dumps({"error": code} | more)
         response.content_type = "text/html; charset=UTF-8"
         return self.pages.message(name if name in PAGES else "error", error.status_code)
 

@@ -10,7 +10,8 @@ from portal_site import json_answer, json_body
 from store.errors import Refusal
 from store.holds import PAGE
 
-_NAME = re.compile(r"[a-z_]{1,40}")  # what is echoed can be no key
+_NAME = re.compile(r"[a-z_]{1,40}|[A-Za-z0-9_.-]{1,19}")
+"""What is echoed of a request: names as people give them. No session_key or cookie is so short, nor is OPS_TOKEN."""
 LARGEST_SEQUENCE, LARGEST_REVISION, LARGEST_ID = 2**53, 2**31 - 1, 2**63 - 1
 
 
@@ -70,7 +71,7 @@ def read(optional: tuple[str, ...] = (), **rules: Rule) -> dict[str, object]:
             raise FieldRefused(field, f"{field} is missing.", rule.fix, "value_missing")
         if field in data and not rule(data[field]):
             raise _malformed(field, rule)
-    _refuse_unknown(data, rules, "field")
+    refuse_unknown(data, rules, "field")
     return {field: data.get(field) for field in rules}
 
 
@@ -89,7 +90,7 @@ def query(**numbers: Number) -> dict[str, int | None]:
     Raises FieldRefused for what is unknown, given twice or malformed.
     """
     given: dict[str, list[str]] = request.query.dict
-    _refuse_unknown(given, numbers, "parameter")
+    refuse_unknown(given, numbers, "parameter")
     return {name: _number(name, given.get(name), number) for name, number in numbers.items()}
 
 
@@ -109,13 +110,16 @@ def _malformed(field: str, rule: Rule) -> FieldRefused:
     return FieldRefused(field, f"{field} is malformed, or out of range.", rule.fix)
 
 
-def _refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str) -> None:
-    """Raises FieldRefused if there is more than is known, naming all of it that may be echoed."""
+def refuse_unknown(given: Iterable[str], known: Iterable[str], kind: str) -> None:
+    """Raises FieldRefused if there is more than is known, naming all of it that may be echoed.
+
+    `kind` is what the code says is unknown: a field or a parameter.
+    """
     unknown = [name for name in given if name not in known]
     if not unknown:
         return
     named = [name for name in unknown if _NAME.fullmatch(name)]
-    others = [f"{len(unknown) - len(named)} with other signs than a-z and _"] if len(unknown) > len(named) else []
+    others = [f"{len(unknown) - len(named)} too long or too strange to show"] if len(unknown) > len(named) else []
     fix = f"give only {', '.join(known)}." if list(known) else "give none."
     first = named[0] if named else ""
     raise FieldRefused(first, f"Unknown: {', '.join(named + others)}.", fix, f"unknown_{kind}")

@@ -1,15 +1,16 @@
 """What ops and their systems ask with OPS_TOKEN: slots, bookings, evaluations, recordings; see docs/openapi.json."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Callable
 
 from bottle import HTTPResponse
 
 import portal_fields as fields
-from portal_site import JSON_TYPE, Site, check_type, json_answer, json_body
-from store import evaluations, pages, places, recordings, rules, slot_booking, slots, times
+from portal_fields import FieldRefused
+from portal_site import BODY_BYTES, JSON_TYPE, Site, check_type, json_answer, json_body
+from store import evaluations, pages, places, recordings, rules, slot_booking, slots, times, visits
 from store.errors import BookingRefused, EvaluationRefused, NotFound
 from store.evaluations import Evaluation
+from store.pages import Page, Row
 from store.slot_booking import BookedSlot
 from store.slots import UpcomingSlot
 
@@ -18,7 +19,21 @@ MALFORMED = ("value_missing", "value_invalid", "text_too_long", "text_unclean")
 EXISTING = ("evaluation_exists", "interview_not_completed")
 PAGE = {"after": fields.Number(0), "limit": fields.Number(pages.ROWS, 1, pages.MOST_ROWS)}
 
-Row = TypeVar("Row", UpcomingSlot, Evaluation)
+WORDS = {
+    "bad_request": ("The request cannot be read.", "send it as docs/openapi.json describes it."),
+    "wrong_token": ("The token is missing, or not this portal's.", "send Authorization: Bearer and the OPS_TOKEN."),
+    "ops_api_off": ("The interface for ops is off.", "set OPS_TOKEN, and start the portal again."),
+    "not_found": ("There is no such address.", "take one of docs/openapi.json, with the / at its end if it has one."),
+    "method_not_allowed": ("The address does not take this method.", "use {allowed}."),
+    "too_large": (f"The body has more than {BODY_BYTES} bytes.", "send a shorter one."),
+    "wrong_type": (f"The body's type is not {JSON_TYPE}.", f"send Content-Type: {JSON_TYPE}."),
+    "wrong_host": ("The portal has another name.", "ask at BACKEND_URL, or add this name to PORTAL_HOSTS."),
+    "too_many_attempts": ("Too many wrong tokens came from this network.",
+                          f"wait {visits.FAILURES_WINDOW // 60} minutes, or send the right token."),
+    "internal_error": ("The portal failed.", "look into its log; asking again may do."),
+    "unavailable": ("The record cannot be reached now.", "ask again in 10 seconds; the portal's log says why."),
+}  # fmt: skip
+"""What is wrong, and what to do, by the code of a refusal that is about no field."""
 
 
 class OpsApi:
@@ -29,17 +44,17 @@ class OpsApi:
         self.recordings = places.resolve(site.settings.recordings_folder)
 
     def routes(self) -> tuple[tuple[str, str, Callable[..., HTTPResponse]], ...]:
-        listed, one = "/api/evaluation/crud/", "/api/evaluation/crud/<id>/"
+        listed, one = "/api/evaluation/crud/", "/api/evaluation/crud/<evaluation_id>/"
         take = self._for_ops
         return (
             ("GET", "/api/interviews/slots/", take(self.slots, interview_id=fields.Number(None, 1), **PAGE)),
-            ("POST", "/api/interviews/slots/<id>/book_slot/", take(self.book_slot)),
-            ("GET", listed, take(self.evaluations, candidate_id=fields.Number(None), **PAGE)),
+            ("POST", "/api/interviews/slots/<slot_id>/book_slot/", take(self.book_slot)),
+            ("GET", listed, take(self.evaluations, candidate_id=fields.Number(None, 1), **PAGE)),
             ("POST", listed, take(self.create_evaluation)),
             ("GET", one, take(self.evaluation)),
             ("PUT", one, take(self.update_evaluation)),
             ("DELETE", one, take(self.delete_evaluation)),
-            ("GET", "/api/recordings/<id>", take(self.recording)),
+            ("GET", "/api/recordings/<recording_id>", take(self.recording)),
         )
 
     def _for_ops(self, answer: Callable[..., HTTPResponse], **query: fields.Number) -> Callable[..., HTTPResponse]:
@@ -58,8 +73,8 @@ class OpsApi:
 
         return answering
 
-    def book_slot(self, id: str) -> HTTPResponse:  # noqa: A002 - the route's own name
-        slot_id = _id("slot_id", id)
+    def book_slot(self, slot_id: str) -> HTTPResponse:
+        slot = _id("slot_id", slot_id)
         check_type(JSON_TYPE)
         given = fields.read(
             optional=("booking_notes",),
@@ -67,7 +82,7 @@ class OpsApi:
             booking_notes=fields.text_or_nothing,
         )
         booking = slot_booking.book_into(
-            self.site.db, slot_id, given["interview_id"], booking_notes=given["booking_notes"],
+            self.site.db, slot, given["interview_id"], booking_notes=given["booking_notes"],
             settings=self.site.settings, ring=self.site.ring, now=self.site.clock(),
         )  # fmt: skip
         status = 201 if booking.action == rules.CREATE else 200
@@ -75,31 +90,31 @@ class OpsApi:
 
     def slots(self, interview_id: int | None, after: int, limit: int) -> HTTPResponse:
         found = slots.upcoming(self.site.db, interview_id, after=after, limit=limit, now=self.site.clock())
-        return _page("slots", found, limit, _slot)
+        return _page("slots", found, _slot)
 
     def evaluations(self, candidate_id: int | None, after: int, limit: int) -> HTTPResponse:
         found = evaluations.listed(self.site.db, candidate_id, after=after, limit=limit)
-        return _page("evaluations", found, limit, _evaluation)
+        return _page("evaluations", found, _evaluation)
 
     def create_evaluation(self) -> HTTPResponse:
-        check_type(JSON_TYPE)
-        made = evaluations.create(self.site.db, json_body(), now=self.site.clock())
+        made = evaluations.create(self.site.db, _rating(), now=self.site.clock())
         return json_answer(201, _evaluation(made), Location=f"/api/evaluation/crud/{made.id}/")
 
-    def evaluation(self, id: str) -> HTTPResponse:  # noqa: A002
-        return json_answer(200, _evaluation(evaluations.read(self.site.db, _id("id", id))))
+    def evaluation(self, evaluation_id: str) -> HTTPResponse:
+        found = evaluations.read(self.site.db, _id("evaluation_id", evaluation_id))
+        return json_answer(200, _evaluation(found))
 
-    def update_evaluation(self, id: str) -> HTTPResponse:  # noqa: A002
-        check_type(JSON_TYPE)
-        changed = evaluations.update(self.site.db, _id("id", id), json_body(), now=self.site.clock())
+    def update_evaluation(self, evaluation_id: str) -> HTTPResponse:
+        number = _id("evaluation_id", evaluation_id)
+        changed = evaluations.update(self.site.db, number, _rating(), now=self.site.clock())
         return json_answer(200, _evaluation(changed))
 
-    def delete_evaluation(self, id: str) -> HTTPResponse:  # noqa: A002
-        evaluations.delete(self.site.db, _id("id", id), now=self.site.clock())
+    def delete_evaluation(self, evaluation_id: str) -> HTTPResponse:
+        evaluations.delete(self.site.db, _id("evaluation_id", evaluation_id), now=self.site.clock())
         return HTTPResponse(status=204)
 
-    def recording(self, id: str) -> HTTPResponse:  # noqa: A002
-        found = recordings.find(self.site.db, _id("id", id))
+    def recording(self, recording_id: str) -> HTTPResponse:
+        found = recordings.find(self.site.db, _id("recording_id", recording_id))
         file = recordings.opened(self.recordings, found)
         name = f"interview-{found.interview_id}-question-{found.number}-{found.id}{recordings.suffix(found.media_type)}"
         return HTTPResponse(
@@ -109,19 +124,35 @@ class OpsApi:
 
 
 def _id(field: str, text: str) -> int:
-    """The id in an address. Raises NotFound for what is none."""
-    if not (text.isascii() and text.isdigit() and 0 < int(text[:20]) <= fields.LARGEST_ID and len(text) < 20):
-        raise NotFound(field, text[:20])
+    """The id in an address; an answer 404 for what is none, which is not shown."""
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and 0 < int(text) <= fields.LARGEST_ID):
+        fix = f"give a whole number from 1 to {fields.LARGEST_ID} in the address."
+        raise _refused(404, "not_found", FieldRefused(field, f"{field} in the address is no id.", fix))
     return int(text)
 
 
-def _page(name: str, found: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, object]]) -> HTTPResponse:
-    """One page of a list, and from where the next one goes on: None after the last."""
-    following = found[-1].id if len(found) == limit else None
-    return json_answer(200, {name: [shown(one) for one in found], "next_after": following})
+def _rating() -> dict[str, object]:
+    """The body, with names that an evaluation has."""
+    check_type(JSON_TYPE)
+    given = json_body()
+    fields.refuse_unknown(given, evaluations.FIELDS, "field")
+    return given
 
 
-def _refused(status: int, code: str, refused: NotFound | BookingRefused | EvaluationRefused) -> HTTPResponse:
+def explained(code: str, allowed: str) -> dict[str, str]:
+    """What to say beside the code of a refusal that is about no field; `allowed` are the methods of the address."""
+    message, fix = WORDS.get(code, WORDS["bad_request"])
+    return {"message": message, "fix": fix.format(allowed=" or ".join(allowed.split(",")))}
+
+
+def _page(name: str, page: Page[Row], shown: Callable[[Row], dict[str, object]]) -> HTTPResponse:
+    return json_answer(200, {name: [shown(one) for one in page.rows], "next_after": page.next_after})
+
+
+Refused = FieldRefused | NotFound | BookingRefused | EvaluationRefused
+
+
+def _refused(status: int, code: str, refused: Refused) -> HTTPResponse:
     said = {"error": code, "field": refused.field, "message": str(refused), "fix": refused.fix}
     return json_answer(status, said)
 

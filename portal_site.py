@@ -120,29 +120,52 @@ def body_bytes() -> bytes:
 
 
 def json_body() -> dict[str, object]:
-    """The body as one JSON object; an error page 400 or 413 otherwise."""
+    """The body as one JSON object; an answer 400 that says what it lacks, or an error page 413, otherwise."""
     data = strict_json(body_bytes())
     if not isinstance(data, dict):
-        raise HTTPError(400)
+        raise _unreadable("it is JSON, but no object")
     return data
 
 
 def strict_json(body: bytes) -> object:
-    """One JSON value in UTF-8: no NaN, no name twice, no endless nesting. An error page 400 otherwise."""
+    """One JSON value in UTF-8: no NaN, no name twice, no endless nesting. An answer 400 says what else it is."""
     try:
         return json.loads(body.decode("utf-8"), parse_constant=_refused, object_pairs_hook=_without_duplicates)
-    except (ValueError, RecursionError):
-        raise HTTPError(400) from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(_why(error)) from None
+
+
+class _Forbidden(ValueError):
+    """JSON that others take and we do not; the text says why, and holds nothing of the body."""
 
 
 def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+    raise _Forbidden(f"{constant} is no JSON")
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(dict(pairs)) != len(pairs):
-        raise ValueError("a name is given twice")
+        raise _Forbidden("an object in it has a name twice")
     return dict(pairs)
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, _Forbidden):
+        return str(error)
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not UTF-8"
+    if isinstance(error, json.JSONDecodeError):
+        return (
+            f"it is no JSON from line {error.lineno}, column {error.colno} on" if error.doc.strip() else "it is empty"
+        )
+    return "a number in it has too many digits"
+
+
+def _unreadable(why: str) -> HTTPResponse:
+    fix = "send one JSON object in UTF-8, such as {}, with each name once."
+    return json_answer(400, {"error": "bad_request", "message": f"The body cannot be read: {why}.", "fix": fix})
 
 
 def json_answer(status: int, data: object, **headers: str) -> HTTPResponse:

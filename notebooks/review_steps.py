@@ -215,7 +215,7 @@ def rate(run: Run, asked: Wanted, said: Said | None, *, dry_run: bool) -> Rating
 
 def _evaluation_of(run: Run, said: Transcript) -> Evaluation | None:
     listed = evaluations.listed(run.db, said.candidate_id, limit=pages.MOST_ROWS)
-    return next((one for one in listed if one.interview_id == said.interview_id), None)
+    return next((one for one in listed.rows if one.interview_id == said.interview_id), None)
 
 
 @telling

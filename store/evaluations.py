@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from store import events, pages, plain_text, sessions, times
+from store import events, pages, plain_text, redaction, sessions, times
 from store.database import Database, changing, execute, fetch, is_sqlite
 from store.errors import EvaluationRefused, NotFound
 from store.ids import is_id
+from store.pages import Page
 
 LARGEST_SCORE = 10
 TRAITS, TRAIT_LENGTH, SUGGESTIONS_LENGTH = 30, 60, 5_000
@@ -103,7 +104,7 @@ def delete(db: Database, evaluation_id: int, now: datetime) -> None:
         _record(db, "evaluation_deleted", before, times.epoch(now), old_score=before.overall_score)
 
 
-def listed(db: Database, candidate_id: int | None = None, after: int = 0, limit: int = pages.ROWS) -> list[Evaluation]:
+def listed(db: Database, candidate_id: int | None = None, after: int = 0, limit: int = pages.ROWS) -> Page[Evaluation]:
     """At most `limit` evaluations with ids above `after`, lowest id first: all of them, or one candidate's.
 
     Raises NotFound for an unknown candidate, PageRefused for a limit or a start that is out of range.
@@ -114,8 +115,8 @@ def listed(db: Database, candidate_id: int | None = None, after: int = 0, limit:
         if not is_id(candidate_id) or not fetch(db, "SELECT 1 FROM candidate WHERE id = ?", (candidate_id,)):
             raise NotFound("candidate_id", candidate_id)
         condition, parameters = "e.id > ? AND i.candidate_id = ?", [after, candidate_id]
-    rows = fetch(db, f"{_ROWS} WHERE {condition} ORDER BY e.id LIMIT ?", (*parameters, limit))
-    return [_evaluation(row) for row in rows]
+    rows = fetch(db, f"{_ROWS} WHERE {condition} ORDER BY e.id LIMIT ?", (*parameters, limit + 1))
+    return pages.cut(map(_evaluation, rows), limit)
 
 
 def _evaluation(row: tuple) -> Evaluation:
@@ -158,17 +159,20 @@ def _read(data: Mapping[str, object], *, is_new: bool) -> tuple[int | None, tupl
 
 def _content(data: Mapping[str, object]) -> tuple[float, str, str, str]:
     """Score, traits, suggestions and details."""
-    unknown = next((str(name) for name in data if name not in FIELDS), None)
+    unknown = next((_shown(str(name)) for name in data if name not in FIELDS), None)
     if unknown is not None:
-        name = plain_text.quoted(unknown)
-        raise EvaluationRefused(
-            "unknown_field", f"{name} is not known.", f"give only {', '.join(FIELDS)}.", unknown[:60]
-        )
+        fix = f"give only {', '.join(FIELDS)}."
+        raise EvaluationRefused("unknown_field", f"{plain_text.quoted(unknown)} is not known.", fix, unknown[:60])
     if "overall_score" not in data:
         raise _refused("value_missing", "overall_score", "is missing.", _SCORE_FIX)
     score = _score("overall_score", data["overall_score"])
     traits, details = data.get("traits", {}), data.get("details", {})
     return score, _traits(traits), _suggestions(data.get("suggestions", "")), _details(details)
+
+
+def _shown(name: str) -> str:
+    """A name that was given, fit for a message: one line of it, without what nobody else may read."""
+    return plain_text.one_line(redaction.redact(name))
 
 
 _SCORE_FIX = f"give a number from 0 to {LARGEST_SCORE}."
@@ -197,7 +201,7 @@ def _traits(traits: object) -> str:
         if len(cleaned) > TRAIT_LENGTH:
             fix = f"shorten it to {TRAIT_LENGTH} characters."
             raise _refused("too_long", "traits", f"has a name of {len(cleaned)} characters.", fix)
-        scores[cleaned] = _score("traits", value, of=f"({plain_text.quoted(cleaned)}) ")
+        scores[cleaned] = _score("traits", value, of=f"({plain_text.quoted(_shown(cleaned))}) ")
     return _compact(scores)
 
 

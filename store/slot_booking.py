@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from store import booking, database, events, plain_text, times
+from store import booking, database, events, plain_text, slots, times
 from store.booking import Booking
 from store.database import Database, fetch
 from store.errors import BookingRefused, NotFound
@@ -26,21 +26,19 @@ def book_into(
     """Books an interview that was cancelled into this slot, or moves a booked one there, by the rules of `book_slot`.
 
     `booking_notes` None keeps the notes that are there. An interview that holds a place of the slot already is
-    unchanged, its notes too. Raises NotFound (slot_id, interview_id) and BookingRefused (value_invalid, job_differs,
-    and what `book_slot` refuses); nothing is changed then.
+    unchanged, its notes too. Raises NotFound (slot_id, interview_id; those of a mail test, too) and BookingRefused
+    (value_invalid, job_differs, and what `book_slot` refuses); nothing is changed then.
     """
     for field, value in (("slot_id", slot_id), ("interview_id", interview_id)):
         if not is_id(value):
             raise BookingRefused("value_invalid", f"{field} is no id.", "give a positive whole number.", field=field)
-    slot = fetch(db, "SELECT job_id, starts_at, ends_at FROM interview_slot WHERE id = ?", (slot_id,))
+    sql = f"SELECT s.job_id, s.starts_at, s.ends_at FROM interview_slot s WHERE s.id = ? AND {slots.OF_CANDIDATES}"
+    slot = fetch(db, sql, (slot_id,))
     if not slot:
         raise NotFound("slot_id", slot_id)
     job_id, starts_at, ends_at = slot[0]
     # A slot's job and times, and an interview's job, never change, so that they may be read before the transaction.
-    jobs = fetch(db, "SELECT job_id FROM interview WHERE id = ?", (interview_id,))
-    if not jobs:
-        raise NotFound("interview_id", interview_id)
-    if jobs != [(job_id,)]:
+    if slots.job_of(db, interview_id) != job_id:
         _refuse_other_job(db, slot_id, interview_id, now)
     changes = {"starts_at": times.from_epoch(starts_at), "ends_at": times.from_epoch(ends_at)}
     if booking_notes is not None:

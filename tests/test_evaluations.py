@@ -9,7 +9,7 @@ from test_booking_races import race
 
 from store import evaluations, times
 from store.errors import EvaluationRefused, NotFound
-from store.pages import PageRefused
+from store.pages import Page, PageRefused
 
 SECRET = "Speaks too softly."
 FULL = {"overall_score": 7.5, "traits": {"clarity": 8, "calm": 6.5}, "suggestions": SECRET, "details": {"a": [1, None]}}
@@ -84,6 +84,15 @@ def test_a_score_alone_is_an_evaluation(desk, done):
 ])  # fmt: skip
 def test_a_wrong_value_is_refused_naming_its_field(desk, done, data, code, field):
     assert refusal(desk, done, **data) == (code, field)
+
+
+def test_no_key_address_or_sign_that_moves_others_is_repeated_in_a_refusal(desk, done):
+    for name in ("k1" + "ab" * 24, "asha@example.com", "a\n\u202eb"):
+        for data in ({name: 1}, {"traits": {name: 11}}):
+            with pytest.raises(EvaluationRefused) as caught:
+                evaluations.create(desk.db, {"interview_id": done, "overall_score": 5} | data, desk.now)
+            assert name not in f"{caught.value.line()} {caught.value.field}"
+            assert caught.value.field.isprintable()
 
 
 @pytest.mark.parametrize(
@@ -228,15 +237,21 @@ def three(desk, request_of, tomorrow):
 
 
 def test_evaluations_are_listed_page_by_page(desk, three):
-    assert evaluations.listed(desk.db) == three
+    assert evaluations.listed(desk.db) == Page(three, None)
     first = evaluations.listed(desk.db, limit=2)
-    assert (first, evaluations.listed(desk.db, after=first[-1].id, limit=2)) == (three[:2], three[2:])
-    assert evaluations.listed(desk.db, after=three[-1].id) == []
+    assert first == Page(three[:2], three[1].id)
+    assert evaluations.listed(desk.db, after=first.next_after, limit=2) == Page(three[2:], None)
+    assert evaluations.listed(desk.db, after=three[-1].id) == Page([], None)
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_after_a_full_last_page_nothing_follows(desk, three, limit):
+    assert evaluations.listed(desk.db, after=three[-1].id - limit, limit=limit).next_after is None
 
 
 def test_one_candidates_evaluations_are_listed(desk, three):
-    assert evaluations.listed(desk.db, three[0].candidate_id) == three[:2]
-    assert evaluations.listed(desk.db, three[0].candidate_id, after=three[0].id) == [three[1]]
+    assert evaluations.listed(desk.db, three[0].candidate_id).rows == three[:2]
+    assert evaluations.listed(desk.db, three[0].candidate_id, after=three[0].id, limit=1) == Page([three[1]], None)
 
 
 @pytest.mark.parametrize("wrong", [99, 0, 2**63, "1"])

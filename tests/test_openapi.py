@@ -80,7 +80,7 @@ def test_the_limits_that_are_documented_are_those_that_are_held():
     assert rated["overall_score"]["maximum"] == evaluations.LARGEST_SCORE
     assert rated["suggestions"]["maxLength"] == evaluations.SUGGESTIONS_LENGTH
     assert rated["traits"]["maxProperties"] == evaluations.TRAITS
-    booked = DOCUMENT["paths"]["/api/interviews/slots/{id}/book_slot/"]["post"]["requestBody"]["content"]
+    booked = DOCUMENT["paths"]["/api/interviews/slots/{slot_id}/book_slot/"]["post"]["requestBody"]["content"]
     assert booked["application/json"]["schema"]["properties"]["booking_notes"]["maxLength"] == requests.NOTES_LENGTH
 
 
@@ -99,19 +99,48 @@ def asked(here):
     """What ops are answered who ask with a query parameter of that name: the status, and the field that is refused."""
 
     def asked(path, method, name):
-        answer = here.ask(
-            method.upper(), f"{path.replace('{id}', '1')}?{name}=x", OPS, "{}" if method != "get" else None
-        )
+        answer = ask_of_ops(here, f"{path}?{name}=x", method)
         return answer.status, answer.data.get("field")
 
     return asked
 
 
+def ask_of_ops(here, path, method, number="1", headers=OPS):
+    body = '{"interview_id": 1, "overall_score": 1}' if "evaluation" in path else '{"interview_id": 1}'
+    address = re.sub(r"{\w+}", number, path)
+    return here.ask(method.upper(), address, headers, body if method in ("post", "put") else None)
+
+
+def operations_of_ops():
+    """(path, method, what is documented) of all that ops can ask."""
+    every = ((path, method, said) for path, methods in DOCUMENT["paths"].items() for method, said in methods.items())
+    return [one for one in every if one[2].get("security") == [{"ops": []}]]
+
+
 def test_each_parameter_of_ops_that_is_documented_is_read_and_no_other(asked):
-    for path, methods in DOCUMENT["paths"].items():
-        for method, operation in methods.items():
-            if operation.get("security") == [{"ops": []}]:
-                known = [one["name"] for one in parameters(operation) if one["in"] == "query"]
-                assert [asked(path, method, name) for name in [*known, "more"]] == [
-                    (400, name) for name in [*known, "more"]
-                ]
+    for path, method, operation in operations_of_ops():
+        known = [one["name"] for one in parameters(operation) if one["in"] == "query"]
+        for name in [*known, "more"]:
+            assert asked(path, method, name) == (400, name)
+
+
+def test_the_id_in_an_address_of_ops_is_named_as_it_is_documented(here):
+    addressed = [one for one in operations_of_ops() if "{" in one[0]]
+    for path, method, operation in addressed:
+        [name] = [one["name"] for one in parameters(operation) if one["in"] == "path"]
+        told = [ask_of_ops(here, path, method, number) for number in ("0", "999999")]
+        assert [(answer.status, answer.data["field"]) for answer in told] == [(404, name)] * 2
+    assert len(addressed) == 5
+
+
+@pytest.mark.parametrize(("headers", "status"), [({}, 401), (OPS | {"Content-Type": "text/plain"}, 415), (OPS, 404)])
+def test_a_refusal_to_ops_has_all_that_is_documented_of_it(here, headers, status):
+    schemas, responses = DOCUMENT["components"]["schemas"], DOCUMENT["components"]["responses"]
+    for path, method, operation in operations_of_ops():
+        answer = ask_of_ops(here, path, method, "999999", headers)
+        if answer.status == status:
+            said = responses[operation["responses"][str(status)]["$ref"].rpartition("/")[2]]
+            name = said["content"]["application/json"]["schema"]["$ref"].rpartition("/")[2]
+            assert name in ("OpsRefusal", "OpsFieldRefusal")
+            assert set(schemas["OpsRefusal"]["required"]) <= answer.data.keys()
+            assert ("field" in answer.data) == (name == "OpsFieldRefusal")

@@ -108,6 +108,17 @@ def test_an_unknown_id_names_the_field(desk, booked):
         book_into(desk, booked.slot_id, 99)
 
 
+def test_a_mail_tests_slot_and_interview_are_not_found(desk, booked, request_of):
+    test = desk.book(request_of(email="t@example.com", job_title="Mail test", is_test=True))
+    for slot_id, interview_id, field in (
+        (test.slot_id, booked.interview_id, "slot_id"), (test.slot_id, test.interview_id, "slot_id"),
+        (booked.slot_id, test.interview_id, "interview_id"),
+    ):  # fmt: skip
+        with pytest.raises(NotFound, match=field):
+            book_into(desk, slot_id, interview_id)
+    assert "booking_refused" not in desk.event_kinds()
+
+
 def test_a_slot_of_another_job_is_refused_and_recorded(desk, booked, request_of):
     other = desk.book(request_of(email="b@example.com", job_title="Surgeon")).slot_id
     assert refusal(desk, other, booked.interview_id) == ("job_differs", "interview_id")

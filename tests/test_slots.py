@@ -19,11 +19,15 @@ def three(desk, request_of, tomorrow):
 
 
 def ids(desk, *given, **changes):
-    return [one.id for one in slots.upcoming(desk.db, *given, **{"now": desk.now} | changes)]
+    return [one.id for one in page(desk, *given, **changes).rows]
+
+
+def page(desk, *given, **changes):
+    return slots.upcoming(desk.db, *given, **{"now": desk.now} | changes)
 
 
 def test_a_slot_is_told_with_its_job_its_times_and_who_holds_its_places(desk, three, tomorrow):
-    first = slots.upcoming(desk.db, now=desk.now)[0]
+    first = page(desk).rows[0]
     assert (first.id, first.job_title, first.company_name) == (three[0], "Nurse", "Acme")
     assert (first.starts_at, first.ends_at) == (tomorrow, tomorrow + HOUR)
     assert (first.capacity, first.free, first.interviews) == (2, 1, (1,))
@@ -31,7 +35,7 @@ def test_a_slot_is_told_with_its_job_its_times_and_who_holds_its_places(desk, th
 
 def test_a_place_that_was_given_up_is_free_again(desk, three, settings):
     booking.cancel(desk.db, 1, settings=settings, now=desk.now)
-    first = slots.upcoming(desk.db, now=desk.now)[0]
+    first = page(desk).rows[0]
     assert (first.free, first.interviews) == (2, ())
 
 
@@ -39,6 +43,29 @@ def test_slots_are_listed_page_by_page(desk, three):
     assert ids(desk) == three
     assert (ids(desk, limit=2), ids(desk, after=three[1], limit=2)) == (three[:2], three[2:])
     assert ids(desk, after=three[2]) == []
+    following = [page(desk, limit=limit).next_after for limit in (1, 2, 3, 4)]
+    assert following == [three[0], three[1], None, None]
+
+
+def test_a_mail_tests_slot_is_left_out_of_every_page(desk, three, request_of):
+    test = desk.book(request_of(job_title="Mail test", email="t@example.com", is_test=True))
+    later = desk.book(request_of(job_title="Cook", email="d@example.com")).slot_id
+    assert (ids(desk), page(desk, after=three[1], limit=1).next_after) == ([*three, later], three[2])
+    desk.cancel(test.interview_id)
+    assert ids(desk) == [*three, later]
+    with pytest.raises(NotFound, match="interview_id"):
+        ids(desk, test.interview_id)
+
+
+def test_a_place_that_a_mail_test_holds_is_not_free_and_its_interview_is_not_told(desk, three, request_of):
+    desk.book(request_of(capacity=2, email="t@example.com", is_test=True))
+    first = page(desk).rows[0]
+    assert (first.id, first.free, first.interviews) == (three[0], 0, (1,))
+
+
+def test_a_slot_that_everybody_moved_out_of_stays_listed(desk, three, tomorrow):
+    desk.move(2, tomorrow + 3 * DAY)
+    assert three[1] in ids(desk)
 
 
 def test_only_the_slots_of_an_interviews_own_job_are_for_it(desk, three):
