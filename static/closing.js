@@ -1,6 +1,10 @@
 // The closing page: sends what this browser still keeps of the interview, and only then says how much was answered.
 
 const AGAIN = 5000;
+const keepOpen = (event) => {
+  event.preventDefault();
+  event.returnValue = true;
+};
 
 export async function close(portal) {
   const { main, t, write } = portal, find = (name) => main.querySelector(`[data-${name}]`);
@@ -10,10 +14,12 @@ export async function close(portal) {
   function progress(takes) {
     const sum = (of) => takes.reduce((all, take) => all + of(take), 0);
     const done = sum((take) => take.sent), all = sum((take) => take.blob.size);
-    write(sending, t("rest_recordings", { done: shelf.sizeWords(portal, done), all: shelf.sizeWords(portal, all) }));
+    const sizes = { done: shelf.sizeWords(portal, done), all: shelf.sizeWords(portal, all) };
+    write(sending, takes.some(({ isSlow }) => isSlow) ? t("rest_slow", sizes) : t("rest_recordings", sizes));
   }
 
-  let shelf = null, wasSent = false, isCut = false;
+  let shelf = null, wasSent = false;
+  const cut = new Map();
 
   // Gives how many texts and recordings the server does not take.
   async function sendAll() {
@@ -27,8 +33,7 @@ export async function close(portal) {
   async function sendRest() {
     const opened = new shelf.Shelf(portal.code());
     try {
-      const takes = await opened.all(), numbers = new Set(takes.map(({ number }) => number));
-      for (const number of numbers) await sendNewest(opened, takes.filter((take) => take.number === number));
+      await sendShelf(opened);
       const left = (await opened.all()).length;
       if (!left) await opened.destroy();
       return left;
@@ -37,15 +42,39 @@ export async function close(portal) {
     }
   }
 
-  // Of one question's takes, oldest first: the newest that the server takes is the answer, and the older ones go.
-  async function sendNewest(opened, takes) {
-    while (takes.length) {
-      const take = takes.pop(), isDropped = !take.blob.size || (take.isCut && take.isAgain);
-      const refusal = isDropped ? "" : await sendWhole(take);
-      isCut ||= isDropped && take.isAgain;
-      if (take.isSent) for (const old of takes.splice(0)) await opened.remove(old.take);
-      if (!refusal || refusal === "replaced") await opened.remove(take.take);
+  // Another page of this browser may still record. It hears of the end, and its take is then sent like all others.
+  async function sendShelf(opened) {
+    const takes = await opened.all(), held = await Promise.all(takes.map(({ take }) => shelf.isHeld(take)));
+    if (takes.length) addEventListener("beforeunload", keepOpen);
+    const busy = takes.filter((_, place) => held[place]), numbers = new Set(takes.map(({ number }) => number));
+    for (const { number } of busy) numbers.delete(number);
+    for (const number of numbers) await sendAnswer(opened, takes.filter((take) => take.number === number));
+    if (!busy.length) return undefined;
+    opened.ask();
+    for (const { take } of busy) await shelf.untilFree(take);
+    return sendShelf(opened);
+  }
+
+  // Of one question's takes, oldest first: the one that is the answer, or the next best if the server does not take it.
+  // What it takes the place of goes; what is refused stays.
+  async function sendAnswer(opened, takes) {
+    const drop = (dropped) => Promise.all(dropped.map(({ take }) => opened.remove(take)));
+    const { before } = takes[0];
+    let left = takes;
+    while (left.length) {
+      const good = left.filter(({ blob }) => blob.size), answer = shelf.answerOf(good, before);
+      const refusal = good.includes(answer) ? await sendWhole(answer) : "";
+      if (!refusal) tellCut(left, answer);
+      if (!refusal || refusal === "replaced") return drop(left);
+      left = left.filter((take) => take !== answer);
     }
+    return undefined;
+  }
+
+  // What became of the newest, if it was cut off and the interview's page had no time to say so.
+  function tellCut(takes, answer) {
+    const newest = takes.at(-1), before = newest === answer ? newest.before : answer;
+    if (before && !newest.isByHand && !newest.isTold) cut.set(newest.number, shelf.cutWords(portal, newest, before));
   }
 
   async function sendWhole(take) {
@@ -78,7 +107,9 @@ export async function close(portal) {
   }
 
   function show(left) {
-    write(kept, [isCut ? t("cut_short") : "", left ? t("rest_refused") : ""].filter(Boolean).join("\n"));
+    const told = [...cut].map(([n, state]) => t("position_state", { n, state }));
+    removeEventListener("beforeunload", keepOpen);
+    write(kept, [...told, left ? t("rest_refused") : ""].filter(Boolean).join("\n"));
     kept.hidden = !kept.textContent;
     sending.hidden = true;
     for (const part of main.querySelectorAll("[data-afterwards]")) part.hidden = false;

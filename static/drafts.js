@@ -126,12 +126,12 @@ export class Drafts {
     draft.isClosed = true;
     // Nothing can be chosen any more: the other page's text is the answer, and this one is sent to be kept apart.
     if (theirs) Object.assign(draft, { theirs: null, saved: theirs.text, savedAt: theirs.savedAt, due: 0 });
-    if (this.isDirty(draft) && this.isTooLong(draft)) draft.late = "late";
+    if (this.isDirty(draft) && this.isTooLong(draft)) draft.late = "over_long";
     this.told.changed(draft);
   }
 
   // What of an answer is safe: "", saving, saved, kept (here), not_kept, too_long, conflict, or what came too late: apart
-  // where the server has kept it beside the answer, else late.
+  // where the server has kept it beside the answer, over_long where that happens at the end, else late.
   stateOf(draft) {
     if (draft.theirs) return "conflict";
     if (draft.late) return draft.late;
@@ -147,8 +147,13 @@ export class Drafts {
     return found.find(Boolean);
   }
 
+  // Whether anything is on its way. What is too long is not: it is cut in parts after the end.
   get isPending() {
-    return [...this.all.values()].some((draft) => !draft.theirs && (this.isDirty(draft) || draft.sending));
+    return [...this.all.values()].some((draft) => !draft.theirs && (this.isWaiting(draft) || draft.sending));
+  }
+
+  isWaiting(draft) {
+    return this.isDirty(draft) && !this.isTooLong(draft);
   }
 
   // An answer that cannot be saved before the candidate has chosen, or has shortened it.
@@ -286,15 +291,25 @@ export async function sendLate(portal) {
   return { tried: numbers.length, left: kept.numbers().length };
 }
 
-// "saved" as the answer, "apart", or "" for what was refused. What is too long for one answer goes in two halves, without
-// cutting a character; each as a page of its own, so that neither becomes the answer or takes the other's place.
+// "saved" as the answer, "apart", or "" for what was refused. What is too long for one answer goes in parts; each as a
+// page of its own, the same one when it is tried again, so that none becomes the answer or takes another's place.
 async function sendText(portal, page, number, text) {
-  const body = { page: page.id, sequence: ++page.sequence, base_revision: 0, text };
-  const { answer, data } = await portal.send("PUT", `answers/${number}`, body);
-  if (data?.error !== "text_too_long") return answer.ok ? "saved" : data?.kept ? "apart" : "";
-  const signs = [...text], half = signs.length >> 1;
-  for (const part of [signs.slice(0, half), signs.slice(half)]) {
-    if (!await sendText(portal, { id: newId(), sequence: 0 }, number, part.join(""))) return "";
+  const parts = cut(text, Number(portal.main.dataset.longest));
+  if (parts.length === 1) return sendPart(portal, page, number, text);
+  for (const [place, part] of parts.entries()) {
+    if (!await sendPart(portal, { id: `${page.id}-${place}`, sequence: 0 }, number, part)) return "";
   }
   return "apart";
+}
+
+async function sendPart(portal, page, number, text) {
+  const body = { page: page.id, sequence: ++page.sequence, base_revision: 0, text };
+  const { answer, data } = await portal.send("PUT", `answers/${number}`, body);
+  return answer.ok ? "saved" : data?.kept ? "apart" : "";
+}
+
+// In as few parts as there must be, without cutting a character.
+function cut(text, longest) {
+  const signs = [...text], count = Math.ceil(signs.length / longest), size = Math.ceil(signs.length / count);
+  return Array.from({ length: count }, (_, place) => signs.slice(place * size, (place + 1) * size).join(""));
 }

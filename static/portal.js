@@ -190,7 +190,7 @@
   function fetchAhead() {
     if (!main.dataset.room || state() === "running" || prepared === state() || moment("startsAt") - now() > SOON) return;
     prepared = state();
-    const names = ["room", "view", "drafts", "recorder", "shelf", "media"].filter((name) => main.dataset[name]);
+    const names = ["room", "view", "drafts", "recorder", "recorderview", "shelf", "media"].filter((name) => main.dataset[name]);
     for (const name of names) fetch(main.dataset[name]).catch(() => {});
   }
 

@@ -1,8 +1,7 @@
 // Recorded answers: taken with the device's microphone and camera, kept in this browser, and sent piece by piece.
 
 const WORTH_SENDING = 16_384, SLICE = 1000, RETRY_AT_MOST = 8000;
-// Milliseconds: of the longest take, and of the shortest that counts though the candidate did not stop it.
-const LONGEST = 600_000, SHORTEST = 3000;
+const LONGEST = 600_000;
 const SPEED = { audioBitsPerSecond: 48_000, videoBitsPerSecond: 600_000 };
 const TYPES = {
   audio: ["audio/webm;codecs=opus", "audio/webm", "audio/mp4", "audio/ogg;codecs=opus"],
@@ -12,63 +11,109 @@ const TYPES = {
 export class Recorder {
   // `told` is called with `changed()`, `taken()` and `remark(text)`.
   constructor(portal, page, told) {
-    const find = (name) => portal.main.querySelector(`[data-${name}]`);
     Object.assign(this, { portal, page, told, shelf: null, takes: [], there: new Map(), cut: new Map(), asked: null });
-    Object.assign(this, { active: null, device: "", shown: null, ending: Promise.resolve() });
-    const names = ["recorder", "preview", "recorded", "hearing", "sent", "trouble", "record", "stop"];
-    for (const name of names) this[`$${name}`] = find(name);
-    this.players = { audio: find("played-audio"), video: find("played-video") };
+    Object.assign(this, { active: null, device: "", view: null, ending: Promise.resolve() });
+    // `elsewhere`: the questions that another page of this browser still records, by take. `isAway`: another page has
+    // the interview, or this one is left, so that what takes are good for is not decided here.
+    Object.assign(this, { elsewhere: new Map(), isAway: false, isLeft: false });
+    this.asking = (event) => this.isPending && keepOpen(event);
+    addEventListener("beforeunload", this.asking);
   }
 
   // Goes on with what this browser holds; what the server has, and this browser does not, is only named.
   async load(questions) {
-    this.kept = await this.portal.part("shelf");
-    this.shelf ??= new this.kept.Shelf(this.portal.code());
+    const [kept, { RecorderView }] = await Promise.all([this.portal.part("shelf"), this.portal.part("recorderview")]);
+    this.kept = kept;
+    this.view ??= new RecorderView(this, this.portal);
+    this.openShelf();
     // Asked for before it is needed, so that recording does not hang on the network.
     this.portal.part("media").catch(() => {});
-    const here = this.takes.length ? this.takes : await this.shelf.all();
-    const known = new Map(questions.flatMap(({ recordings }) => recordings.map((one) => [one.take, one])));
-    for (const take of here) {
-      const { size = 0, state } = known.get(take.take) ?? {};
-      Object.assign(take, { sent: size, isSent: state === "complete", isEnded: take !== this.active?.take });
-      Object.assign(take, { isSending: false, failures: 0, due: 0 });
+    await this.ending;
+    this.isAway = false;
+    const recordings = questions.flatMap(({ recordings: all }) => all), complete = (one) => one.state === "complete";
+    this.there = new Map(questions.map((asked) => [asked.number, asked.recordings.findLast(complete)]));
+    const known = new Map(recordings.map((one) => [one.take, one]));
+    await this.takeUp();
+    for (const take of this.takes) this.adopt(take, known.get(take.take));
+    for (const take of [...this.takes]) this.decide(take);
+  }
+
+  openShelf() {
+    if (this.shelf) return;
+    this.shelf = new this.kept.Shelf(this.portal.code());
+    this.shelf.whenAsked(() => this.portal.wake());
+  }
+
+  // What is on the shelf, as it is now, and what did not fit there. What another page still records is left to it.
+  async takeUp() {
+    const found = await this.shelf.all(), held = await Promise.all(found.map(({ take }) => this.kept.isHeld(take)));
+    const ours = [...this.takes.filter(({ isShelved }) => !isShelved), ...found.filter((_, place) => !held[place])];
+    this.takes = ours.sort((one, other) => one.at - other.at);
+    for (const take of found.filter((_, place) => held[place])) this.waitFor(take);
+  }
+
+  // As the server has it. What it does not know begins there as this page's: the one that recorded it may be closed.
+  adopt(take, known) {
+    Object.assign(take, { sent: known?.size ?? 0, isSent: known?.state === "complete", isEnded: true });
+    Object.assign(take, { isSending: false, failures: 0, due: 0 });
+    if (!known) this.claim(take);
+  }
+
+  claim(take) {
+    if (take.page === this.page.id) return;
+    take.page = this.page.id;
+    this.shelf.put(take);
+  }
+
+  // That page hears that it does not hold the interview any more, and stops; then its take is taken up here.
+  async waitFor({ take: name, number }) {
+    if (this.elsewhere.has(name)) return;
+    this.elsewhere.set(name, number);
+    this.shelf.ask();
+    await this.kept.untilFree(name);
+    this.elsewhere.delete(name);
+    const take = this.isAway ? null : await this.shelf.get(name);
+    if (take && !this.takes.some((one) => one.take === name)) {
+      take.isEnded = true;
+      this.takes = [...this.takes, take].sort((one, other) => one.at - other.at);
+      this.decide(take);
     }
-    this.takes = here;
-    const complete = (recordings) => recordings.findLast(({ state }) => state === "complete");
-    this.there = new Map(questions.map(({ number, recordings }) => [number, complete(recordings)]));
-    for (const take of this.takes) {
-      if (take.isSent) this.dropBefore(take);
-      else if (isNothing(take)) this.dropCut(take);
-    }
+    this.draw();
   }
 
   latest(number) {
     return this.takes.findLast((take) => take.number === number);
   }
 
-  // Whether a question has a take, begun before that moment, that is its answer or on its way to be.
-  hasGood(number, before = Infinity) {
-    return Boolean(this.there.get(number))
-      || this.takes.some((take) => take.number === number && take.at < before && take.isEnded && !take.trouble);
+  // What of a question's takes, begun before that moment, is its answer or on its way to be; null if there is none.
+  answer(number, before = Infinity) {
+    const isGood = ({ isEnded, trouble, blob }) => isEnded && !trouble && blob.size;
+    const good = this.takes.filter((take) => take.number === number && take.at < before && isGood(take));
+    const there = this.there.get(number), isHere = this.takes.some(({ take }) => take === there?.take);
+    return this.kept.answerOf(good, isHere ? null : there);
   }
 
-  // Still to be sent. A newer one replaces it, but only once that one has ended, and if the server takes it.
+  // Still to be sent. A newer one replaces it once that one has ended, if it is good, and if the server takes it.
   isWaiting(take) {
-    const newer = this.takes.filter((other) => other.number === take.number && other.at > take.at);
-    return !take.isSent && !take.trouble && !newer.some((other) => other.isEnded && !other.trouble);
+    return !take.isSent && !take.trouble && (!take.isEnded || take === this.answer(take.number));
   }
 
   // "", recording, sending, sent or refused.
   stateOf(number) {
     if (this.active?.number === number) return "recording";
+    if (this.isElsewhere(number)) return "sending";
     const takes = this.takes.filter((take) => take.number === number);
     if (takes.some((take) => this.isWaiting(take))) return "sending";
-    if (this.hasGood(number)) return "sent";
+    if (this.answer(number)) return "sent";
     return takes.length ? "refused" : "";
   }
 
+  isElsewhere(number) {
+    return [...this.elsewhere.values()].includes(number);
+  }
+
   get isPending() {
-    return Boolean(this.active) || this.takes.some((take) => this.isWaiting(take));
+    return Boolean(this.active) || this.elsewhere.size > 0 || this.takes.some((take) => this.isWaiting(take));
   }
 
   // Milliseconds that a take of the question may have if it begins now.
@@ -101,61 +146,68 @@ export class Recorder {
 
   begin(asked, media, stream, { take: name, type }) {
     const { number } = asked, recording = new MediaRecorder(stream, { mimeType: type, ...SPEED });
-    const kept = { take: name, number, type: type.split(";")[0], page: this.page.id, at: this.portal.now() };
-    const take = this.kept.fresh({ ...kept, isAgain: this.hasGood(number) }, []);
-    const silence = media.showLevel(stream, this.$hearing.querySelector("meter"));
-    const active = { number, take, recording, limit: this.allowed(asked), begun: performance.now(), isByHand: false };
-    let order = this.shelf.put(take), place = 0;
-    recording.ondataavailable = ({ data }) => { order = order.then(() => this.store(take, place++, data)); };
+    const of = { take: name, number, type: type.split(";")[0], page: this.page.id, at: this.portal.now() };
+    const take = this.kept.fresh({ ...of, before: this.kept.measureOf(this.answer(number)) }, []);
+    const silence = this.view.listen(media, stream, asked.kind);
+    const active = { number, take, recording, limit: this.allowed(asked), begun: performance.now() };
+    let order = Promise.resolve(), place = 0;
+    recording.ondataavailable = ({ data }) => {
+      const length = performance.now() - active.begun;
+      order = order.then(() => this.store(take, place++, data, length));
+    };
     this.ending = new Promise((resolve) => {
       recording.onstop = () => {
         silence();
         media.close(stream);
-        if (this.$preview) media.showPicture(null, this.$preview);
         this.close(active);
         order.then(() => this.ended(take)).then(resolve);
       };
     });
-    if (this.$preview && asked.kind === "video") media.showPicture(stream, this.$preview);
+    order = this.kept.hold(name, this.ending).then(() => this.shelf.put(take));
     recording.start(SLICE);
     this.active = active;
     this.takes.push(take);
-    this.$stop.hidden = false;
-    this.$stop.focus();
+    this.view.focusStop();
   }
 
-  close({ take, begun, isByHand }) {
-    take.length = performance.now() - begun;
-    take.isCut = !isByHand && take.length < SHORTEST;
+  close() {
     this.active = null;
-    const isHere = document.activeElement === this.$stop;
+    const isHere = this.view.isAtStop;
     this.draw();
-    if (isHere) this.$record.focus();
+    if (isHere) this.view.focusRecord();
   }
 
-  async store(take, place, data) {
-    if (!data.size) return;
-    await this.shelf.add(take.take, place, data);
+  async store(take, place, data, length) {
+    if (!data.size || !this.takes.includes(take)) return;
+    take.length = length;
+    await this.shelf.put(take, place, data);
     take.blob = new Blob([take.blob, data], { type: take.type });
   }
 
   async ended(take) {
-    take.isAgain = this.hasGood(take.number, take.at);
+    if (!this.takes.includes(take)) return;
+    take.before = this.kept.measureOf(this.answer(take.number, take.at));
     take.isEnded = true;
-    if (isNothing(take)) {
-      await this.dropCut(take);
-      this.tell(take.number, this.cut.get(take.number));
-    } else {
-      await this.shelf.put(take);
-    }
+    await this.shelf.put(take);
+    if (this.decide(take)) this.tell(take.number, this.cut.get(take.number));
     this.draw();
   }
 
-  // What was cut off does not replace the take before, here or on the server, where a take counts once it is complete.
-  dropCut(take) {
-    const { t } = this.portal;
-    this.cut.set(take.number, take.isAgain ? t("cut_short") : t("nothing_recorded"));
-    return this.drop(take);
+  // What a take that has ended is good for. One that was cut off beside a good one counts only if it is the longer;
+  // else it is not sent to its end, so that the server keeps the other. Gives whether there is something to be said of
+  // it. At the end of the interview that is the closing page's, which stays.
+  decide(take) {
+    const { portal, kept } = this, isEmpty = !take.blob.size;
+    if (take.isSent) this.dropBefore(take);
+    if (take.isSent || this.isAway || portal.now() >= portal.moment("deadline")) return false;
+    const before = this.answer(take.number, take.at);
+    if (!isEmpty && (!before || take.isByHand || take.isTold)) return false;
+    const isCut = before && !take.isByHand;
+    this.cut.set(take.number, isCut ? kept.cutWords(portal, take, before) : portal.t("nothing_recorded"));
+    take.isTold = true;
+    if (isEmpty || !kept.isLonger(take, before)) this.drop(take);
+    else this.shelf.put(take);
+    return true;
   }
 
   dropBefore(take) {
@@ -169,14 +221,14 @@ export class Recorder {
 
   // Said at once, and with its question's number where another one is shown.
   tell(number, text) {
-    const { t, say } = this.portal, isHere = this.asked?.number === number && this.$recorder.offsetParent;
+    const { t, say } = this.portal, isHere = this.asked?.number === number && this.view.isSeen;
     if (isHere) say(text);
     else this.told.remark(t("position_state", { n: number, state: text }));
   }
 
   // By the candidate's own press: the take is as long as it is meant to be.
   complete() {
-    if (this.active) this.active.isByHand = true;
+    if (this.active) this.active.take.isByHand = true;
     this.stop();
   }
 
@@ -188,17 +240,25 @@ export class Recorder {
     for (const take of this.takes) take.due = 0;
   }
 
-  leave() {
+  // Another page goes on with the interview. What is recorded here ends; that page finds it if it is in this browser.
+  moveAway() {
+    this.isAway = true;
     this.stop();
+  }
+
+  leave() {
+    this.isLeft = true;
+    this.moveAway();
+    removeEventListener("beforeunload", this.asking);
     this.shelf?.closeAfter(this.ending);
-    for (const player of Object.values(this.players)) if (player) player.removeAttribute("src");
+    this.view?.leave();
   }
 
   tick() {
     const at = performance.now();
     if (this.active && at - this.active.begun >= this.active.limit) this.stop();
     if (this.active) this.draw();
-    else this.drawWords();
+    else this.view?.drawWords();
     if (this.takes.some((take) => take.isSending)) return;
     const next = this.takes.find((take) => this.isDue(take, at));
     if (next) this.send(next);
@@ -228,22 +288,28 @@ export class Recorder {
     if (!this.takes.includes(take)) return;
     if (isActive && take.isFull) this.stop();
     if (take.isSent) {
-      this.there.set(take.number, { size: take.blob.size });
+      this.there.set(take.number, this.kept.measureOf(take));
       this.dropBefore(take);
-      this.portal.say(this.sentWords(take));
+      this.portal.say(this.view.sentWords(take));
     } else if (refusal === "replaced") {
       this.drop(take);
     } else if (refusal === "taken_over") {
-      take.due = Infinity;
-      this.told.taken();
+      this.settleTaken(take);
     } else if (refusal === "not_running") {
       take.due = performance.now() + RETRY_AT_MOST;
       this.portal.wake();
     } else if (refusal) {
       take.trouble = refusal;
       if (isActive) this.stop();
-      this.tell(take.number, this.troubleWords(take, this.asked));
+      this.tell(take.number, this.view.troubleWords(take, this.asked));
     }
+  }
+
+  // Of another page's take that is no reason to move away: it is sent as this page's.
+  settleTaken(take) {
+    if (take.page !== this.page.id && !this.isAway) return this.claim(take);
+    take.due = Infinity;
+    return this.isAway || this.told.taken();
   }
 
   // Shows the recorder for a question that is answered by speaking; none for null.
@@ -254,80 +320,14 @@ export class Recorder {
   }
 
   draw() {
-    const { asked, portal, $recorder } = this, kind = asked?.kind;
-    $recorder.hidden = !kind || kind === "text";
+    if (this.isLeft) return;
     this.told.changed();
-    if ($recorder.hidden) return;
-    const isRecording = this.active?.number === asked.number, take = isRecording ? null : this.latest(asked.number);
-    const there = this.there.get(asked.number), { t, write } = portal;
-    this.$record.hidden = isRecording || asked.isOver;
-    this.$stop.hidden = this.$hearing.hidden = !isRecording;
-    write(this.$record, take || there ? t("record_again") : t("record"));
-    this.$record.classList.toggle("primary", !take && !there);
-    this.drawWords();
-    this.play(take?.isEnded ? take : null);
-  }
-
-  drawWords() {
-    const { asked, portal } = this, { write } = portal;
-    if (this.$recorder.hidden || !asked) return;
-    const isRecording = this.active?.number === asked.number, take = isRecording ? null : this.latest(asked.number);
-    const there = isRecording || take ? null : this.there.get(asked.number);
-    const sent = there ? portal.t("sent_all", { all: this.kept.sizeWords(portal, there.size) }) : "";
-    write(this.$recorded, this.words(asked, isRecording, take, there));
-    write(this.$sent, take ? this.sentWords(take) : sent);
-    this.$sent.className = take && !take.isSent ? "" : "good";
-    write(this.$trouble, this.device || (take && this.troubleWords(take, asked)) || (this.cut.get(asked.number) ?? ""));
-    for (const shown of [this.$recorded, this.$sent, this.$trouble]) shown.hidden = !shown.textContent;
-  }
-
-  words(asked, isRecording, take, there) {
-    const { t, digits, span } = this.portal;
-    if (isRecording) {
-      const { begun, limit } = this.active;
-      return t("recording", { clock: digits(performance.now() - begun), limit: digits(limit) });
-    }
-    if (take) return take.isSent || !take.length ? t("recorded_answer") : t("recorded", { clock: digits(take.length) });
-    const allowed = this.allowed(asked);
-    return asked.isOver || there || allowed < SLICE ? "" : t("record_limit", { span: span(roundedDown(allowed)) });
-  }
-
-  // How much of it is saved; of a take that a crash ended, the length is not known.
-  sentWords(take) {
-    const { t, span } = this.portal, all = this.kept.sizeWords(this.portal, take.blob.size);
-    if (take.trouble) return "";
-    if (take.isSent) return t("sent_all", { all: take.length ? span(Math.max(1000, take.length)) : all });
-    return t("sent_part", { done: this.kept.sizeWords(this.portal, take.sent), all });
-  }
-
-  // What is wrong with a take, and what can be done while its question is open.
-  troubleWords(take, asked) {
-    const { t } = this.portal;
-    if (!take.trouble) return take.isFull ? t("too_large") : "";
-    if (this.hasGood(take.number)) return t("not_sent_before");
-    const isOver = asked?.number === take.number ? asked.isOver : take.trouble === "question_closed";
-    return isOver ? t("not_sent_over") : t("not_sent");
-  }
-
-  play(take) {
-    if (this.shown === take) return;
-    if (this.address) URL.revokeObjectURL(this.address);
-    this.shown = take;
-    this.address = take && URL.createObjectURL(take.blob);
-    for (const [kind, player] of Object.entries(this.players)) {
-      if (!player) continue;
-      player.hidden = !take?.type.startsWith(kind);
-      if (player.hidden) player.removeAttribute("src");
-      else player.src = this.address;
-    }
+    this.view?.draw();
   }
 }
 
-// Whether a take that has ended is no answer: it is empty, or was cut off beside one that is good.
-const isNothing = (take) => take.isEnded && (!take.blob.size || (take.isCut && take.isAgain));
-
-// So that it stays true for a while, and is no second clock.
-function roundedDown(milliseconds) {
-  const step = milliseconds >= 120_000 ? 60_000 : milliseconds >= 10_000 ? 10_000 : 1000;
-  return Math.floor(milliseconds / step) * step;
+// The browser asks before the page is closed, in its own words.
+export function keepOpen(event) {
+  event.preventDefault();
+  event.returnValue = true;
 }

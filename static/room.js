@@ -1,6 +1,8 @@
 // The running interview: who holds it, which question is shown, and how it ends. Drawing is the view's.
 
+// Milliseconds.
 const WARNINGS = [60_000, 300_000], FINISH_BEFORE_END = 3000, FINISH_AGAIN = 1000, PRESS = 300;
+const LOOK_AGAIN = 2000, RETURN = 30_000;
 
 export async function enter(portal) {
   const { main, t, now, say, part } = portal;
@@ -9,8 +11,8 @@ export async function enter(portal) {
   const drafts = new Drafts(portal, page, view.$answer.maxLength, { changed: drawSafety, taken: moveAway });
   const deadline = portal.moment("deadline"), endsAt = portal.moment("endsAt");
   let mode = "loading", questions = null, current = 0, recorder = null, isFinishing = false, finishAt = 0;
-  const nothing = () => "", noConnection = () => t("press_again");
-  let remarked = nothing, wasFailing = null;
+  const nothing = () => "", noConnection = () => t("press_again"), excused = new Set();
+  let remarked = nothing, wasFailing = null, finishWords = "", returnsAt = Infinity;
 
   const question = (number = current) => questions.find((asked) => asked.number === number);
   const isOpen = (asked) => !asked.time_limit_seconds || asked.opened_at !== null;
@@ -18,9 +20,11 @@ export async function enter(portal) {
   const at = () => (mode === "question" && isOpen(question()) ? current : null);
   const beat = (number) => portal.send("POST", "heartbeat", { page: page.id, question: number, engaged: portal.isTouched() });
 
-  // One look at the server: the page says that it is there. Elsewhere it only watches, so that it takes nothing back.
+  // One look at the server: the page says that it is there. Elsewhere it only watches, so that it takes nothing back
+  // from a person.
   async function step() {
-    const isWatching = mode === "elsewhere" || now() >= endsAt;
+    const isAway = mode === "elsewhere" && (portal.isTouched() || performance.now() < returnsAt);
+    const isWatching = isAway || now() >= endsAt;
     const told = await (isWatching ? portal.ask("/api/interview/state") : beat(at()));
     connected();
     if (isWatching || !told.answer.ok) return told;
@@ -73,11 +77,33 @@ export async function enter(portal) {
   const reviewed = () => questions.map((asked) => [asked, situation(asked)]);
 
   function situation(asked) {
-    const draft = drafts.get(asked.number), recorded = recorder?.stateOf(asked.number) ?? "";
-    const isAnswered = (draft.late ? draft.saved : draft.text).trim() !== "" || recorded === "sent";
-    const state = !isOpen(asked) ? "not_opened" : recorded === "sending" ? "sending"
-      : isAnswered ? "answered" : recorded === "refused" ? "not_saved" : asked.isOver ? "time_over" : "not_answered";
-    return { draft, recorded, state, safety: drafts.stateOf(draft), isOpen: isOpen(asked), isOver: asked.isOver };
+    const { number, isOver: over } = asked, draft = drafts.get(number), safety = drafts.stateOf(draft);
+    const known = { draft, safety, recorded: recorder?.stateOf(number) ?? "", isOpen: isOpen(asked), isOver: over };
+    return { ...known, state: view.stateOf(known) };
+  }
+
+  // The questions whose answers cannot be saved as they are: two texts, one too long, or a recording that was refused.
+  const unsafe = () => questions.filter((asked) => drafts.isStuck(drafts.get(asked.number)) || isRefused(asked));
+
+  function isRefused({ number, isOver: over }) {
+    return !over && recorder?.stateOf(number) === "refused" && !drafts.get(number).text.trim();
+  }
+
+  const isCutOff = () => Boolean(drafts.failing) || view.isCutOff;
+  const isPending = () => Boolean(drafts.isPending || recorder?.isPending);
+
+  // What becomes of the answers at the end, as it stands now.
+  function prospect() {
+    const [asked] = unsafe();
+    if (asked) return t("at_end_unsafe", { n: asked.number });
+    return isCutOff() ? t("at_end_offline") : t("at_end");
+  }
+
+  // The same once the time is over.
+  function endingWords() {
+    if (!isCutOff()) return t("ending_saving");
+    if (!isPending() && !unsafe().length) return t("ending_saved");
+    return now() < endsAt ? t("ending_kept") : t("ending_late");
   }
 
   // What is safe of the answer on the page, or of the one that most needs it, in words.
@@ -85,7 +111,7 @@ export async function enter(portal) {
     if (!questions || mode === "elsewhere") return;
     const shown = mode === "question" ? drafts.get(current) : drafts.urgent;
     speakSafety();
-    view.showSafety(shown, shown ? drafts.stateOf(shown) : "");
+    view.showSafety(shown, shown ? drafts.stateOf(shown) : "", mode === "review");
     view.remark(remarked());
     if (mode === "review") view.drawReview(reviewed());
     if (mode !== "question") return;
@@ -119,9 +145,12 @@ export async function enter(portal) {
     if (remarked === noConnection) remark(nothing);
   }
 
+  // To whom it goes untouched may be a mail scanner, so it is asked for again, until a person has touched a page: only
+  // then is one that has just come refused.
   function moveAway() {
+    returnsAt = questions ? performance.now() + RETURN : Infinity;
     if (mode === "elsewhere") return;
-    recorder?.stop();
+    recorder?.moveAway();
     view.closeDialog();
     remark(nothing);
     view.showElsewhere(questions ? t("taken") : t("ask"));
@@ -140,12 +169,39 @@ export async function enter(portal) {
 
   // The time of a limited question runs on the server from here on; only its reply says what is asked.
   async function open() {
-    const asked = question(), { answer, data } = await beat(current);
-    if (!answer.ok || !data.is_holder || !data.opened) return portal.wake();
-    Object.assign(asked, data.opened);
-    draw();
-    view.focus();
+    const asked = question();
+    // Without a connection nothing is sent, so it is known that nothing is opened.
+    if (!navigator.onLine) throw new Error("offline");
+    const told = await beat(current).catch(() => null);
+    if (!told) return lookFor(asked);
+    if (!told.answer.ok || !told.data.is_holder || !told.data.opened) return portal.wake();
+    return showOpened(asked, told.data.opened);
+  }
+
+  // The reply was lost: whether the question's time runs, only the server knows.
+  async function lookFor(asked) {
+    const all = questions, unknown = () => t("open_unknown");
+    tell(unknown);
+    while (questions === all && !listeners.signal.aborted) {
+      const told = await portal.ask("/api/interview/questions").catch(() => null);
+      if (questions !== all) return undefined;
+      const found = told?.answer.ok && told.data.questions.find(({ number }) => number === asked.number);
+      if (found?.opened_at) return showOpened(asked, found);
+      if (found) return remarked === unknown && tell(() => t("open_lost"));
+      if (told) return portal.wake();
+      await new Promise((resolve) => { setTimeout(resolve, LOOK_AGAIN); });
+    }
     return undefined;
+  }
+
+  function showOpened(asked, { text, opened_at, closes_at }) {
+    Object.assign(asked, { text, opened_at, closes_at });
+    const isHere = mode === "question" && current === asked.number;
+    const left = view.timeLeft(asked);
+    if (isHere) remark(nothing);
+    else tell(() => t("position_state", { n: asked.number, state: left }));
+    draw();
+    if (isHere) view.focus();
   }
 
   function passOver(asked) {
@@ -153,6 +209,7 @@ export async function enter(portal) {
     const next = questions.find(({ number, isOver: over }) => number > asked.number && !over);
     const isHere = mode === "question" && current === asked.number;
     const words = () => view.passed(asked.number, situation(asked));
+    if (isHere) view.swallowTyping();
     drafts.close(asked.number);
     if (mode !== "ending") remark(words);
     if (isHere && next) go(next.number);
@@ -164,30 +221,34 @@ export async function enter(portal) {
   function end() {
     mode = "ending";
     recorder?.stop();
+    view.swallowTyping();
     view.closeDialog();
     remark(nothing);
     draw();
-    view.showEnding();
+    view.showEnding(endingWords());
     view.focus();
     drafts.flush();
     isFinishing = true;
   }
 
   async function finish() {
-    // Met after the candidate was sure: the interview must not end with the other text, or without what is too long.
-    if (drafts.stuck && mode !== "ending") return sure();
-    const isPending = drafts.isPending || recorder?.isPending;
-    view.showUnsaved(isPending ? drafts.failing || !navigator.onLine ? t("unsaved_offline") : t("unsaved") : "");
-    const mayWait = mode !== "ending" || now() < endsAt - FINISH_BEFORE_END;
-    if ((isPending && mayWait) || performance.now() < finishAt) return undefined;
+    // Met after the candidate was sure: the interview must not end with the other text, or without what is not saved.
+    if (mode !== "ending" && mustSee()) return sure();
+    const mayWait = mode !== "ending" || now() < endsAt - FINISH_BEFORE_END, waits = isPending() && mayWait;
+    view.showUnsaved(!waits ? finishWords : isCutOff() ? t("unsaved_offline") : t("unsaved"));
+    if (waits || performance.now() < finishAt) return undefined;
     finishAt = Infinity;
+    view.showUnsaved(finishWords ||= t("finishing"));
     try {
       const { answer, data } = await portal.send("POST", "finish", { page: page.id });
       if (answer.ok) await portal.turn();
       else if (data?.error === "taken_over") moveAway();
       else portal.wake();
       isFinishing = isFinishing && !answer.ok;
-    } catch { /* It is tried again. */ }
+    } catch {
+      // It is tried again.
+      finishWords = t("unsaved_offline");
+    }
     finishAt = performance.now() + FINISH_AGAIN;
     return undefined;
   }
@@ -199,7 +260,9 @@ export async function enter(portal) {
     for (const asked of questions) if (!asked.isOver && isOver(asked)) passOver(asked);
     const left = deadline - now();
     if (left <= 0 && mode !== "ending") end();
-    view.warn(WARNINGS.find((limit) => left <= limit), left);
+    const warned = WARNINGS.find((limit) => left <= limit);
+    view.warn(warned, left, warned ? prospect() : "");
+    if (mode === "ending") view.showEnding(endingWords());
     if (mode === "question") view.showOwnTime(question());
     if (isFinishing) finish();
   }
@@ -230,7 +293,7 @@ export async function enter(portal) {
     review,
     open: (button) => trying(button, open),
     continue: (button) => trying(button, moveHere),
-    record: (button) => trying(button, () => recorder.record(question())),
+    record: (button) => { excused.delete(current); return trying(button, () => recorder.record(question())); },
     stop: () => recorder.complete(),
     write: () => view.toggleWriting(current, situation(question())),
     keep: (button) => { drafts.resolve(current, button.dataset.keep); draw(); view.focusAnswer(); },
@@ -239,19 +302,26 @@ export async function enter(portal) {
     sure: () => sure(),
   };
 
+  // The question that must be seen to before the end. Of a recording that was refused it is said once: whether to do
+  // without it is the candidate's choice.
+  const mustSee = () => unsafe().find((asked) => drafts.isStuck(drafts.get(asked.number)) || !excused.has(asked.number));
+
+  function lead(asked) {
+    isFinishing = false;
+    view.closeDialog();
+    if (isRefused(asked)) excused.add(asked.number);
+    go(asked.number);
+    tell(() => (unsafe().includes(asked) ? view.trouble(asked.number, situation(asked)) : ""));
+  }
+
   function sure() {
-    const { stuck } = drafts;
-    if (stuck) {
-      isFinishing = false;
-      view.closeDialog();
-      go(stuck.number);
-      tell(() => (!drafts.isStuck(stuck) ? "" : stuck.theirs ? t("unsaved_conflict") : t("unsaved_too_long")));
-      return;
-    }
+    const asked = mustSee();
+    if (asked) return lead(asked);
     isFinishing = true;
     finishAt = 0;
+    finishWords = "";
     drafts.flush();
-    finish();
+    return finish();
   }
 
   function press(event) {

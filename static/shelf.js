@@ -1,6 +1,7 @@
 // Recorded takes in this browser's own database, so that they outlive a reload, and their way to the server.
 
-const PIECE = 65_536;
+// Bytes of one piece, which is halved while the line is too slow for it; and how many milliseconds one may take.
+const PIECE = 65_536, LEAST = 4096, PIECE_TIMEOUT = 30_000, SLOW = 8000, QUICK = 2000;
 // What a page that is left still stores: whoever reads the shelf next waits for it.
 let leaving = Promise.resolve();
 
@@ -8,6 +9,7 @@ let leaving = Promise.resolve();
 export class Shelf {
   constructor(code) {
     this.name = `takes ${code}`;
+    this.others = globalThis.BroadcastChannel ? new BroadcastChannel(this.name) : null;
     this.opening = new Promise((resolve, reject) => {
       const asked = indexedDB.open(this.name, 1);
       asked.onupgradeneeded = () => {
@@ -19,12 +21,14 @@ export class Shelf {
     }).catch(() => null);
   }
 
-  async run(store, mode, act) {
+  // Gives what the last of `act` found; null where nothing can be kept.
+  async run(mode, act) {
     const database = await this.opening;
     if (!database) return null;
     return new Promise((resolve) => {
       try {
-        const transaction = database.transaction(store, mode), request = act(transaction.objectStore(store));
+        const transaction = database.transaction(["takes", "pieces"], mode);
+        const request = act(transaction.objectStore("takes"), transaction.objectStore("pieces"));
         transaction.oncomplete = () => resolve(request.result);
         transaction.onabort = transaction.onerror = () => resolve(null);
       } catch {
@@ -33,31 +37,47 @@ export class Shelf {
     });
   }
 
-  put({ take, number, type, page, length, at, isEnded, isCut, isAgain }) {
-    const kept = { take, number, type, page, length, at, isEnded, isCut, isAgain };
-    return this.run("takes", "readwrite", (store) => store.put(kept));
-  }
-
-  async add(take, place, blob) {
-    const bytes = await blob.arrayBuffer();
-    return this.run("pieces", "readwrite", (store) => store.put(bytes, [take, place]));
+  // With its piece, if there is a new one: a crash leaves of a take as much as its length says.
+  async put(take, place, blob) {
+    const bytes = await blob?.arrayBuffer(), kept = Object.fromEntries(KEPT.map((name) => [name, take[name]]));
+    const done = await this.run("readwrite", (takes, pieces) => {
+      if (bytes) pieces.put(bytes, [take.take, place]);
+      return takes.put(kept);
+    });
+    take.isShelved = take.isShelved && done !== null;
   }
 
   // All takes, the oldest first.
   async all() {
     await leaving;
-    const kept = await this.run("takes", "readonly", (store) => store.getAll()) ?? [];
-    const pieces = (take) => this.run("pieces", "readonly", (store) => store.getAll(range(take)));
-    const takes = await Promise.all(kept.map(async (one) => fresh(one, await pieces(one.take) ?? [])));
-    return takes.sort((one, other) => one.at - other.at);
+    const names = await this.run("readonly", (takes) => takes.getAllKeys()) ?? [];
+    const takes = await Promise.all(names.map((name) => this.get(name)));
+    return takes.filter(Boolean).sort((one, other) => one.at - other.at);
   }
 
-  async remove(take) {
-    await this.run("pieces", "readwrite", (store) => store.delete(range(take)));
-    return this.run("takes", "readwrite", (store) => store.delete(take));
+  async get(name) {
+    const kept = await this.run("readonly", (takes) => takes.get(name));
+    return kept && fresh(kept, await this.run("readonly", (_, pieces) => pieces.getAll(range(name))) ?? []);
+  }
+
+  remove(name) {
+    return this.run("readwrite", (takes, pieces) => {
+      pieces.delete(range(name));
+      return takes.delete(name);
+    });
+  }
+
+  // The other pages of this browser look at the server when one of them asks: whether they still hold the interview.
+  ask() {
+    this.others?.postMessage("");
+  }
+
+  whenAsked(act) {
+    if (this.others) this.others.onmessage = act;
   }
 
   async close() {
+    this.others?.close();
     (await this.opening)?.close();
   }
 
@@ -73,10 +93,57 @@ export class Shelf {
 
 const range = (take) => IDBKeyRange.bound([take], [take, []]);
 
-// A take as it is recorded and sent. `isCut`: it was not ended as a recording is; `isAgain`: a good one was there before.
+const KEPT = ["take", "number", "type", "page", "at", "length", "sent", "isByHand", "before", "isTold"];
+
+// A take as it is recorded and sent. `isByHand`: the candidate stopped it; `before`: what the question had before, with
+// its length in milliseconds, 0 where that is not known, and its size; `isTold`: what its being cut off means was said.
 export function fresh(kept, parts) {
-  return { length: 0, isEnded: false, isCut: true, isAgain: false, ...kept, blob: new Blob(parts, { type: kept.type }),
-    sent: 0, isSent: false, isSending: false, isFull: false, trouble: "", failures: 0, due: 0 };
+  const blob = new Blob(parts, { type: kept.type });
+  const kind = { length: 0, sent: 0, isByHand: false, before: null, isTold: false };
+  return { ...kind, ...kept, blob, isShelved: true, isEnded: false, isSent: false,
+    isSending: false, isFull: false, trouble: "", failures: 0, due: 0, piece: PIECE, isSlow: false };
+}
+
+// While a page records a take it holds a lock, which goes with the page: the browser's other pages leave it alone.
+const lockOf = (name) => `take ${name}`;
+
+// Comes back once it is held, until `work` is done.
+export function hold(name, work) {
+  return new Promise((resolve) => {
+    const held = navigator.locks?.request(lockOf(name), () => { resolve(); return work; });
+    if (held) held.catch(resolve);
+    else resolve();
+  });
+}
+
+export async function isHeld(name) {
+  return Boolean(await navigator.locks?.request(lockOf(name), { ifAvailable: true }, (lock) => !lock));
+}
+
+// Comes back once no page records it any more.
+export const untilFree = (name) => navigator.locks?.request(lockOf(name), () => {});
+
+// Which of a question's takes, all ended and oldest first, is its answer, with what there was before them. What the
+// candidate stopped is meant to be the answer; what ended otherwise is so only if it is longer than the one before.
+export function answerOf(takes, before = null) {
+  return takes.reduce((best, take) => (!best || take.isByHand || isLonger(take, best) ? take : best), before);
+}
+
+// By their bytes where one was recorded on another device, which alone knows how long it is.
+export function isLonger(take, other) {
+  return take.length && other.length ? take.length > other.length : sizeOf(take) > sizeOf(other);
+}
+
+const sizeOf = (take) => take.blob?.size ?? take.size;
+
+export const measureOf = (take) => take && { take: take.take, length: take.length ?? 0, size: sizeOf(take) };
+
+// What became of a take that was not stopped by the candidate, with how long it and the one before are.
+export function cutWords(portal, take, before) {
+  const isTimed = before.length && (take.length || !sizeOf(take)), { t, span } = portal;
+  const [mine, other] = [take, before].map((one) =>
+    (isTimed ? span(Math.max(1000, one.length)) : sizeWords(portal, sizeOf(one))));
+  return isLonger(take, before) ? t("cut_longer", { mine, other }) : t("cut_short", { mine, other });
 }
 
 const addressOf = ({ number, take }) => `/api/interview/answers/${number}/recordings/${take}`;
@@ -92,11 +159,36 @@ export async function locate(portal, take) {
 // One piece from where the server is; it says itself where that is when a reply was lost. Gives "", or why it takes no
 // more. The piece belongs to the page that began the take, also after a crash of that page.
 export async function send(portal, take) {
-  const piece = take.isFull ? new Blob([]) : take.blob.slice(take.sent, take.sent + PIECE);
+  const began = performance.now();
+  const piece = take.isFull ? new Blob([]) : take.blob.slice(take.sent, take.sent + take.piece);
+  let told = null;
+  try {
+    told = await sendPiece(portal, take, piece);
+  } catch (error) {
+    if (error.name !== "TimeoutError" || piece.size <= LEAST) throw error;
+    Object.assign(take, { isSlow: true, piece: Math.max(LEAST, piece.size >> 1) });
+    return "";
+  }
+  pace(take, performance.now() - began);
+  return settled(portal, take, told);
+}
+
+function sendPiece(portal, take, piece) {
   const isFinal = take.isEnded && (take.isFull || take.sent + piece.size === take.blob.size);
   const query = `page=${take.page}&offset=${take.sent}&recorded_at=${Math.round(take.at)}${isFinal ? "&final=1" : ""}`;
   const headers = { "Content-Type": "application/octet-stream", "X-Recording-Type": take.type };
-  const { answer, data } = await portal.ask(`${addressOf(take)}?${query}`, { method: "PUT", headers, body: piece });
+  const signal = AbortSignal.timeout?.(PIECE_TIMEOUT);
+  return portal.ask(`${addressOf(take)}?${query}`, { method: "PUT", headers, body: piece, signal });
+}
+
+// Pieces as large as the line carries in some seconds.
+function pace(take, took) {
+  take.isSlow = took > SLOW || (take.isSlow && took > QUICK);
+  if (took > SLOW) take.piece = Math.max(LEAST, take.piece >> 1);
+  else if (took < QUICK) take.piece = Math.min(PIECE, take.piece * 2);
+}
+
+async function settled(portal, take, { answer, data }) {
   const isElsewhere = data?.error === "wrong_offset" && data.size <= take.blob.size && data.size !== take.sent;
   if (answer.ok || isElsewhere) {
     Object.assign(take, { sent: data.size, failures: 0, isSent: data.state === "complete" });

@@ -1,19 +1,40 @@
 // Draws the running interview: a question, the list of all, the review, and what is said about them.
 
-const FEW = 500, EXCERPT = 160, OWN_TIME_SPOKEN = 30_000;
+// Signs; milliseconds before the end of a question's time; milliseconds without a key after which nobody types any more.
+const FEW = 500, EXCERPT = 160, OWN_TIME_SPOKEN = 30_000, TYPES_ON = 1000;
+// A question's state while its answer is not safe, by what is said of its draft.
+const UNSAFE = { conflict: "two_versions", too_long: "over_length", kept: "unsaved", not_kept: "unsaved",
+  saving: "sending" };
+const WITHOUT_ANSWER = ["not_answered", "not_opened", "time_over", "not_saved"];
 
 export class View {
   constructor(portal) {
     const { main, t } = portal;
     const find = (name) => main.querySelector(`[data-${name}]`);
     const names = ["bar", "saved", "progress", "limited", "limit", "answering", "own", "conflict", "torn", "mine",
-      "theirs", "writing", "answer", "count", "back", "next", "list", "review", "confirm", "missing", "unsaved", "elsewhere", "sure", "write"];
+      "theirs", "writing", "answer", "count", "back", "next", "list", "review", "confirm", "missing", "unsaved",
+      "elsewhere", "sure", "write", "ending"];
     for (const name of names) this[`$${name}`] = find(name);
     // Beside the portal's own notice, at the foot of the screen: what is said there moves nothing on the page.
-    for (const name of ["warning", "remark"]) this[`$${name}`] = document.querySelector(`[data-${name}]`);
+    for (const name of ["warning", "remark", "notice"]) this[`$${name}`] = document.querySelector(`[data-${name}]`);
     Object.assign(this, { portal, t, main, heading: main.querySelector("h1"), isWriting: new Set(), title: document.title, ownSpoken: 0 });
     this.states = { answered: t("answered"), not_answered: t("not_answered"), not_opened: t("not_opened"),
-      time_over: t("time_over"), sending: t("sending"), not_saved: t("not_saved") };
+      time_over: t("time_over"), sending: t("sending"), not_saved: t("not_saved"), two_versions: t("two_versions"),
+      over_length: t("over_length"), unsaved: t("not_saved_yet") };
+  }
+
+  // Whether the portal was not reached when it was last asked.
+  get isCutOff() {
+    return !navigator.onLine || !this.$notice.hidden;
+  }
+
+  // One of `states` for a question and what is known of its answer.
+  stateOf({ draft, recorded, safety, isOpen, isOver }) {
+    if (!isOpen) return "not_opened";
+    if (UNSAFE[safety]) return UNSAFE[safety];
+    if (recorded === "sending") return "sending";
+    if ((draft.late ? draft.saved : draft.text).trim() || recorded === "sent") return "answered";
+    return recorded === "refused" ? "not_saved" : isOver ? "time_over" : "not_answered";
   }
 
   step(name, over, text = "") {
@@ -32,7 +53,21 @@ export class View {
   focus() {
     this.heading.focus({ preventScroll: true });
     const { top, bottom } = this.heading.getBoundingClientRect(), isUnderBar = top < this.$bar.getBoundingClientRect().bottom;
-    if (isUnderBar || bottom > innerHeight) this.heading.scrollIntoView({ block: "start" });
+    const end = this.main.parentElement.getBoundingClientRect().bottom;
+    if (isUnderBar || bottom > Math.min(end, innerHeight)) this.heading.scrollIntoView({ block: "start" });
+  }
+
+  // Whoever is typing when the field is taken away goes on for a moment; a space would then scroll the page.
+  swallowTyping() {
+    if (document.activeElement !== this.$answer) return;
+    let until = performance.now() + TYPES_ON;
+    const swallow = (event) => {
+      if (performance.now() > until) return document.removeEventListener("keydown", swallow, true);
+      if (event.ctrlKey || event.metaKey || event.altKey || event.key.length > 1) return undefined;
+      until = performance.now() + TYPES_ON;
+      return event.preventDefault();
+    };
+    document.addEventListener("keydown", swallow, true);
   }
 
   focusAnswer() {
@@ -45,13 +80,13 @@ export class View {
   }
 
   // The words stand until something is pressed; the time left stays marked.
-  warn(limit, left) {
+  warn(limit, left, prospect) {
     const warned = left > 0 ? limit : undefined;
+    const words = warned ? [this.t("last_minutes", { span: this.portal.span(limit) }), prospect] : [];
+    this.portal.write(this.$warning, words.join(" "));
     if (warned === this.warned) return;
     this.warned = warned;
-    const text = warned ? this.t("last_minutes", { span: this.portal.span(limit) }) : "";
-    this.portal.write(this.$warning, text);
-    this.$warning.hidden = !text;
+    this.$warning.hidden = !warned;
     this.$bar.classList.toggle("last", Boolean(limit));
   }
 
@@ -71,8 +106,11 @@ export class View {
     this.warn();
   }
 
-  showEnding() {
-    this.step("ending", this.t("ending"));
+  showEnding(words) {
+    if (words === this.$ending.textContent) return;
+    if (this.$ending.textContent) this.portal.say(words);
+    else this.step("ending", this.t("ending"));
+    this.$ending.textContent = words;
     this.$answer.readOnly = true;
   }
 
@@ -127,7 +165,12 @@ export class View {
     this.portal.write(this.$own, left > 0 ? this.t("limit_left", { clock: this.portal.digits(left) }) : this.t("closed"));
     if (left <= 0 || left > OWN_TIME_SPOKEN || this.ownSpoken) return;
     this.ownSpoken = asked.number;
-    this.portal.say(this.t("limit_left", { clock: this.portal.span(left) }));
+    this.portal.say(this.timeLeft(asked));
+  }
+
+  timeLeft({ closes_at: closesAt }) {
+    const left = Date.parse(closesAt) - this.portal.now();
+    return left > 0 ? this.t("limit_left", { clock: this.portal.span(left) }) : this.t("closed");
   }
 
   showList(questions, current, situation) {
@@ -171,7 +214,8 @@ export class View {
     const parts = said ? [element("p", said, "text")] : [];
     if (draft.late) parts.push(element("p", this.safetyOf(safety, draft), "soft"));
     for (const part of [title, ...parts]) part.dir = "auto";
-    const edit = button(isOver ? t("read") : state === "answered" ? t("edit") : t("to_answer"), { go: asked.number });
+    const does = isOver ? t("read") : WITHOUT_ANSWER.includes(state) ? t("to_answer") : t("edit");
+    const edit = button(does, { go: asked.number });
     edit.setAttribute("aria-label", `${edit.textContent}: ${t("position", { n, all })}`);
     const row = element("div", "", "row");
     row.append(element("p", this.states[state], `mark ${state}`), edit);
@@ -181,10 +225,17 @@ export class View {
   // The words for one state of an answer.
   safetyOf(state, draft) {
     const { t } = this;
+    if (!state) return "";
     if (state === "saved") return t("saved", { time: this.timeOf(draft.savedAt) });
-    if (state === "too_long") return t("too_long", { n: draft.text.length - this.$answer.maxLength });
+    const n = draft.text.length - this.$answer.maxLength;
     return { saving: t("saving"), kept: t("kept"), not_kept: t("not_kept"), conflict: t("unsaved_conflict"), apart: t("apart"),
-      late: t("late") }[state] ?? "";
+      late: t("late"), too_long: t("too_long", { n }), over_long: t("over_long", { n }) }[state] ?? "";
+  }
+
+  // What is wrong with the answer to a question, and what can be done.
+  trouble(number, { draft, safety, recorded }) {
+    const isSpoken = recorded === "refused" && !draft.text.trim();
+    return this.t("position_state", { n: number, state: isSpoken ? this.t("not_sent") : this.safetyOf(safety, draft) });
   }
 
   // "12:50 PM IST", on the clock of the booked times, as the page writes all others.
@@ -197,18 +248,21 @@ export class View {
   // What became of the answer to a question whose own time is over just now.
   passed(number, { draft, recorded, safety }) {
     const { t } = this, written = { saved: t("passed_saved"), saving: t("passed_saving"), kept: t("passed_kept"),
-      not_kept: t("not_kept"), apart: t("passed_apart"), late: t("passed_late") }[safety];
+      not_kept: t("not_kept"), apart: t("passed_apart"), late: t("passed_late"),
+      over_long: t("passed_over_long") }[safety];
     const spoken = { sent: t("passed_sent"), sending: t("passed_sending"), recording: t("passed_sending") }[recorded];
     return [t("limit_passed", { n: number }), draft.text.trim() && written, spoken].filter(Boolean).join(" ");
   }
 
-  showSafety(draft, state) {
-    this.portal.write(this.$saved, this.safetyOf(state, draft));
+  // Where all answers are shown, with the number of the one that is spoken of.
+  showSafety(draft, state, isOfAll) {
+    const words = this.safetyOf(state, draft), isNumbered = isOfAll && words;
+    this.portal.write(this.$saved, isNumbered ? this.t("position_state", { n: draft.number, state: words }) : words);
     this.$saved.dataset.saved = state;
   }
 
   confirm(situations) {
-    const n = situations.filter(({ state }) => state !== "answered" && state !== "sending").length, all = situations.length;
+    const n = situations.filter(({ state }) => WITHOUT_ANSWER.includes(state)).length, all = situations.length;
     this.$missing.textContent = n ? this.t("missing_some", { n, all }) : this.t("missing_none");
     this.showUnsaved("");
     this.$confirm.showModal();

@@ -209,7 +209,8 @@ IS_ANSWERED = (
     " AND r.state = 'complete'))"
 )
 """The one rule for a session_question `q` that has an answer; takes one parameter, BLANK."""
-BLANK = " \t\n"
+BLANK = " \t\n\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\ufeff"
+"""What the candidate's page takes for blank, too: of JavaScript's white space, what a stored text can hold."""
 _CONTENT = (
     "SELECT q.number, q.text, q.kind, q.time_limit_seconds, q.opened_at, coalesce(a.revision, 0), coalesce(a.text, ''),"
     f" a.saved_at, {IS_ANSWERED} FROM session_question q"

@@ -135,6 +135,12 @@ def write(page, text):
     page.locator("[data-answer]").press_sequentially(text)
 
 
+def paste(page, text):
+    """Puts a text into the field, of whatever length."""
+    script = "(field, text) => { field.value = text; field.dispatchEvent(new InputEvent('input', { bubbles: true })); }"
+    page.locator("[data-answer]").evaluate(script, text)
+
+
 def wait_saved(page):
     page.wait_for_selector("[data-saved=saved]")
 

@@ -50,6 +50,15 @@ def record_unsent(page):
     return let_through
 
 
+def asked_before_leaving(page):
+    """Closes the page; whether the browser asked first."""
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    return asked == ["beforeunload"]
+
+
 def wait_sent(page):
     page.wait_for_selector("[data-sent]:has-text('Your recording is saved')")
 

@@ -1,8 +1,8 @@
-"""The page after the end, in a real Chromium: what still has to arrive is sent and said, and what is counted is true."""
+"""The page after the end, in a real Chromium: what still has to arrive is sent and said, and the count is true."""
 
 import page_office
 import recording_device
-from page_office import answers, enter, lose_saves, reach, stored, takes, until, write
+from page_office import MINUTE, answers, enter, lose_saves, reach, stored, takes, until, write
 from recording_device import SPOKEN, file_of, lose_recordings, record_unsent, recorded
 
 from store import times
@@ -39,7 +39,7 @@ def test_a_recording_of_which_nothing_had_arrived_arrives_after_the_end(here, be
     end(here, booked, page)
     page.wait_for_selector("[data-loading]:has-text('cannot be reached')")
     assert "Please keep this page open" in said(page)
-    assert ("No answer was given" in said(page), "close this page" in said(page)) == (False, False)
+    assert ("No answer arrived" in said(page), "close this page" in said(page)) == (False, False)
     let_through()
     page.wait_for_selector("[data-counts]:has-text('1 of 2 questions are answered')")
     assert ("keep this page open" in said(page), "You can close this page now." in said(page)) == (False, True)
@@ -66,14 +66,14 @@ def test_a_recording_that_comes_too_late_stays_in_the_browser_and_is_said(here, 
     let_through()
     end(here, booked, page, ago=601)
     page.wait_for_selector("[data-kept]:has-text('reply to the mail')")
-    assert "No answer was given." in said(page)
+    assert "No answer arrived" in said(page)
     assert (recorded(page, booked), takes(here, booked)) == (kept, [])
 
 
 def test_a_new_recording_that_was_cut_off_by_the_end_is_not_sent(here, begun, page):
     booked = begun(SPOKEN)
     enter(page, booked)
-    recording_device.record(page)
+    recording_device.record(page, 2)
     recording_device.wait_sent(page)
     lose_recordings(page)
     recording_device.begin_recording(page)
@@ -82,8 +82,40 @@ def test_a_new_recording_that_was_cut_off_by_the_end_is_not_sent(here, begun, pa
     finish(here, booked)
     page.unroute(recording_device.RECORDINGS)
     page.goto(booked.link)
-    page.wait_for_selector("[data-kept]:has-text('The one before stays your answer.')")
+    page.wait_for_selector("[data-kept]:has-text('The one before stays your answer (')")
     assert [take.state for take in takes(here, booked)] == ["complete"]
+
+
+def test_the_browser_asks_before_a_recording_is_left_that_was_not_sent(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    record_unsent(page)
+    end(here, booked, page)
+    page.wait_for_selector("[data-loading]:has-text('cannot be reached')")
+    assert recording_device.asked_before_leaving(page)
+
+
+def test_a_new_recording_that_the_end_cut_off_leaves_the_longer_one_before(here, begun, page):
+    booked = begun(SPOKEN)
+    enter(page, booked)
+    recording_device.record(page, 3)
+    recording_device.wait_sent(page)
+    recording_device.begin_recording(page)
+    page.wait_for_timeout(1000)
+    end(here, booked, page)
+    page.wait_for_selector("[data-kept]:has-text('The one before stays your answer (')")
+    assert [take.state for take in takes(here, booked)] == ["complete"]
+
+
+def test_a_longer_recording_that_the_deadline_cut_off_is_the_answer(here, begun, page):
+    booked = begun(SPOKEN, ends_in=MINUTE / 5)
+    enter(page, booked)
+    recording_device.record(page)
+    recording_device.wait_sent(page)
+    recording_device.begin_recording(page)
+    page.wait_for_selector("main[data-state=done]", timeout=15_000)
+    page.wait_for_selector("[data-kept]:has-text('Question 1: The new recording was cut off, but is longer')")
+    assert [take.state for take in takes(here, booked)] == ["discarded", "complete"]
 
 
 def test_a_text_that_arrives_after_the_end_is_counted(here, begun, page):
@@ -93,7 +125,7 @@ def test_a_text_that_arrives_after_the_end_is_counted(here, begun, page):
     write(page, "In time")
     end(here, booked, page)
     page.wait_for_selector("[data-loading]:has-text('cannot be reached')")
-    assert "No answer was given" not in said(page)
+    assert "No answer arrived" not in said(page)
     let_through()
     page.wait_for_selector("[data-counts]:has-text('1 of 3 questions are answered')")
     assert (answers(here, booked), stored(page)) == ({1: "In time"}, [])
@@ -103,6 +135,6 @@ def test_a_page_with_nothing_to_send_says_at_once_what_was_answered(here, begun,
     booked = begun()
     finish(here, booked)
     page = device(booked.link)
-    page.wait_for_selector("[data-counts]:has-text('No answer was given.')")
+    page.wait_for_selector("[data-counts]:has-text('No answer arrived')")
     assert page.locator("[data-loading]").is_hidden()
     assert page.evaluate("() => indexedDB.databases()") == []

@@ -114,6 +114,45 @@ def test_a_duplicated_tab_is_another_page(here, begun, page):
     assert heading(opened.value) == "Your interview is open elsewhere"
 
 
+@pytest.fixture
+def scanned(begun, device, page):
+    """A page that nobody has touched yet, and a mail scanner's, which took the interview from it."""
+    booked = begun()
+    page.clock.install()
+    enter(page, booked)
+    scanner = device()
+    scanner.clock.install()
+    enter(scanner, booked)
+    look(page)
+    stand(page, "elsewhere")
+    return page, scanner
+
+
+def look(page):
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_an_untouched_page_takes_the_interview_back_from_one_that_nobody_touched_either(scanned):
+    page, _ = scanned
+    page.clock.fast_forward(30_000)
+    stand(page, "question")
+
+
+def test_an_untouched_page_takes_nothing_back_from_a_person(scanned):
+    page, scanner = scanned
+    page.click("[data-continue]")
+    stand(page, "question")
+    look(scanner)
+    stand(scanner, "elsewhere")
+    with scanner.expect_response("**/heartbeat"):
+        scanner.clock.fast_forward(31_000)
+    with scanner.expect_response("**/state"):
+        scanner.clock.fast_forward(31_000)
+    assert heading(scanner) == "Your interview is open elsewhere"
+    look(page)
+    stand(page, "question")
+
+
 @pytest.mark.parametrize("width", [320, 1920])
 def test_no_part_of_the_interview_is_wider_than_the_screen(two, width):
     _, page, second = two
@@ -133,4 +172,5 @@ def test_no_part_of_the_interview_is_wider_than_the_screen(two, width):
 def fits(page):
     small = page.evaluate("""() => [...document.querySelectorAll("button")].filter((button) => button.offsetParent &&
         (button.offsetHeight < 44 || button.offsetWidth < 44)).length""")
-    return small == 0 and page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    wide = "of => of.scrollWidth > of.clientWidth"
+    return small == 0 and not page.locator(".page").evaluate(wide) and not page.locator("html").evaluate(wide)

@@ -2,7 +2,7 @@
 
 import page_office
 import pytest
-from page_office import answers, copies, enter, reach, save, stand, stored, takes, until, write
+from page_office import answers, copies, enter, heading, paste, reach, save, stand, stored, takes, until, write
 
 from store.database import execute
 from store.questions import Question
@@ -118,9 +118,10 @@ def test_the_review_is_drawn_again_when_a_time_runs_out_and_nothing_jumps(opened
     page.click("[data-list] [data-review]")
     page.set_viewport_size({"width": 360, "height": 320})
     page.locator("[data-review] [data-go='2']").focus()
-    page.evaluate("() => scrollTo(0, 150)")
+    page.evaluate("() => document.querySelector('.page').scrollTo(0, 150)")
     page.wait_for_selector("[data-review] .time_over")
-    assert page.evaluate("() => [scrollY, document.activeElement.dataset.go]") == [150, "2"]
+    place = page.evaluate("() => [document.querySelector('.page').scrollTop, document.activeElement.dataset.go]")
+    assert place == [150, "2"]
     assert page.locator("[data-review] [data-go='2']").inner_text() == "Read"
     assert remark(page) == OVER
 
@@ -143,14 +144,55 @@ def test_an_answer_that_is_too_long_is_shown_before_the_interview_ends(here, beg
     booked = begun((Question("Who are you?"), Question("Why?")))
     enter(page, booked)
     save(page, "a" * 10)
-    page.locator("[data-answer]").evaluate("""(field) => { field.value = "b".repeat(field.maxLength + 3);
-        field.dispatchEvent(new InputEvent("input", { bubbles: true })); }""")
+    paste(page, "b" * 20_003)
     page.click("[data-list] [data-review]")
-    assert page.locator("[data-saved]").inner_text() == "Not saved: too long by 3 characters. Please shorten it."
+    words = "Question 1: Not saved. Please shorten it by 3 characters."
+    assert page.locator("[data-saved]").inner_text() == words
+    assert page.locator("[data-review] .mark").first.inner_text() == "too long"
     page.click("[data-finish]")
     page.click("[data-sure]")
     stand(page, "question")
-    assert remark(page) == "One answer is too long to be saved. Please shorten it first."
+    assert remark(page) == words
     assert here.session(booked, "finished_at") is None
     page.locator("[data-answer]").fill("short")
     page.wait_for_selector("[data-remark]", state="hidden")
+
+
+@pytest.fixture
+def unopened(begun, page):
+    """An interview that stands before its first question, of a minute, which is not opened yet."""
+    booked = begun((Question("Quickly?", "text", 60), Question("Why?")))
+    enter(page, booked)
+    return booked
+
+
+def test_a_question_whose_opening_was_not_answered_is_looked_for_until_it_is_known(unopened, page):
+    page.route("**/api/interview/questions", lambda route: route.abort())
+    page.route("**/heartbeat", lambda route: (route.fetch(), route.abort()))
+    page.click("[data-open]")
+    page.wait_for_selector("[data-remark]:has-text('We do not know whether that reached us.')")
+    page.unroute("**/api/interview/questions")
+    page.wait_for_selector("[data-answer]:visible")
+    assert heading(page) == "Question 1 of 2 Quickly?"
+    assert page.locator("[data-own]").inner_text().startswith("Time left for this question: 00:5")
+    assert page.locator("[data-remark]").is_hidden()
+
+
+def test_a_question_that_was_not_opened_is_asked_for_again(here, unopened, page):
+    page.route("**/heartbeat", lambda route: route.fulfill(status=503))
+    page.click("[data-open]")
+    page.wait_for_selector("[data-remark]:text-is('That did not reach us. Please press the button again.')")
+    page.unroute("**/heartbeat")
+    page.click("[data-open]")
+    page.wait_for_selector("[data-answer]:visible")
+
+
+def test_the_time_of_a_question_that_was_left_while_it_was_looked_for_is_said(unopened, page):
+    page.route("**/api/interview/questions", lambda route: route.abort())
+    page.route("**/heartbeat", lambda route: (route.fetch(), route.abort()))
+    page.click("[data-open]")
+    page.wait_for_selector("[data-remark]:has-text('We do not know whether that reached us.')")
+    page.click("[data-next]")
+    page.unroute("**/api/interview/questions")
+    page.wait_for_selector("[data-remark]:has-text('Question 1: Time left for this question: 5')")
+    assert heading(page) == "Question 2 of 2 Why?"

@@ -16,7 +16,9 @@ here, book, begun, browser, device, page = (
 )  # fmt: skip
 LONG = Question("Describe a piece of work that you are proud of. " * 40)
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
-SAFETY = ("saving", "saved", "kept", "not_kept", "too_long", "unsaved_conflict", "apart", "late")
+SAFETY = ("saving", "saved", "kept", "not_kept", "too_long", "unsaved_conflict", "apart", "late", "over_long")
+OF_ALL = 6
+"""So many of them are also said with the number of a question, where all are shown."""
 AGAIN = "That did not reach us. Press the button again when the connection is back."
 
 
@@ -46,6 +48,7 @@ def test_the_bar_has_one_height_whatever_it_says(begun, device, width, locale):
     enter(page, begun())
     script = languages()[locale].texts
     said = [script[f"script.{name}"].format(n=12345, time="12:50 PM UTC+05:30") for name in SAFETY]
+    said += [script["script.position_state"].format(n=12, state=text) for text in said[:OF_ALL]]
     heights = page.evaluate(
         """(said) => said.map((text) => { document.querySelector("[data-saved]").textContent = text;
         return document.querySelector("[data-bar]").offsetHeight; })""",
@@ -66,7 +69,7 @@ def test_a_long_question_is_read_from_its_start(begun, device, height):
 
 def test_a_page_that_is_opened_stays_at_its_top(begun, page):
     enter(page, begun())
-    assert page.evaluate("() => scrollY") == 0
+    assert page.evaluate("() => scrollY + document.querySelector('.page').scrollTop") == 0
 
 
 def test_a_long_question_takes_a_few_lines_of_the_review(begun, page):
@@ -113,14 +116,18 @@ def test_a_button_that_needs_the_server_asks_to_be_pressed_again_until_the_conne
     page.wait_for_selector("[data-answer]:visible")
 
 
-def test_a_server_that_answers_again_clears_what_was_said(begun, page):
-    enter(page, begun((Question("Quickly?", "text", 60), Question("Why?"))))
-    page.route("**/heartbeat", lambda route: route.fulfill(status=503))
-    page.click("[data-open]")
-    page.wait_for_selector(f"[data-remark]:text-is('{AGAIN}')")
-    page.unroute("**/heartbeat")
-    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
-    page.wait_for_selector("[data-remark]", state="hidden")
+def test_a_server_that_answers_again_clears_what_was_said(begun, device, page):
+    booked = begun()
+    enter(page, booked)
+    page.click("[data-next]")
+    other = device(booked.link)
+    stand(other, "elsewhere")
+    other.route("**/api/interview/*", lambda route: route.fulfill(status=503))
+    other.click("[data-continue]")
+    other.wait_for_selector(f"[data-remark]:text-is('{AGAIN}')")
+    other.unroute("**/api/interview/*")
+    other.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    other.wait_for_selector("[data-remark]", state="hidden")
 
 
 def test_the_end_that_is_near_is_said_until_something_is_pressed_and_stays_marked(begun, page):
@@ -165,3 +172,60 @@ def test_the_field_takes_as_much_as_the_server(begun, page):
     enter(page, begun())
     stand(page, "question")
     assert page.locator("[data-answer]").evaluate("field => field.maxLength") == answers.TEXT_LENGTH
+
+
+@pytest.mark.parametrize(
+    ("asked", "side"), [("Who are you?", "left"), ("\u0645\u0646 \u0623\u0646\u062a\u061f", "right")]
+)
+def test_a_question_begins_at_the_side_where_its_script_begins(begun, page, asked, side):
+    enter(page, begun((Question(asked), Question("Why?"))))
+    ends = page.evaluate("""(side) => { const range = document.createRange();
+        range.selectNodeContents(document.querySelector("h1 .asked"));
+        return [range, document.querySelector("h1")].map((of) => of.getBoundingClientRect()[side]); }""", side)  # fmt: skip
+    assert abs(ends[0] - ends[1]) < 2
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+@pytest.mark.parametrize("locale", ["en", "hi"])
+def test_no_button_lies_under_what_is_said(begun, device, width, locale):
+    page = device(viewport={"width": width, "height": 568}, locale=locale)
+    enter(page, begun(ends_in=4 * MINUTE))
+    page.context.set_offline(True)
+    page.wait_for_selector("[data-notice]:not([hidden])")
+    say_all(page)
+    assert page.evaluate("""() => { const foot = document.querySelector(".messages").getBoundingClientRect().top;
+        return document.querySelector(".page").getBoundingClientRect().bottom <= foot; }""")  # fmt: skip
+    hidden = page.evaluate("""() => [...document.querySelectorAll(".page button")].filter((one) => one.offsetParent)
+        .filter((one) => { one.focus(); const { left, bottom } = one.getBoundingClientRect();
+            return document.elementFromPoint(left + 20, bottom - 5) !== one; }).length""")  # fmt: skip
+    assert hidden == 0
+
+
+def say_all(page):
+    """All that can be said at the foot of the screen at once."""
+    page.evaluate("""() => { for (const name of ["warning", "remark", "notice"]) {
+        const said = document.querySelector(`[data-${name}]`);
+        said.hidden = false; said.textContent ||= "The time for question 2 is over. What you wrote is saved."; } }""")
+
+
+def test_whoever_is_still_typing_when_the_time_is_over_does_not_scroll_the_page(begun, page):
+    page.set_viewport_size({"width": 360, "height": 320})
+    enter(page, begun((Question("Quickly?", "text", 2), LONG)))
+    page.click("[data-open]")
+    write(page, "I am")
+    page.wait_for_selector("h1:has-text('Question 2 of 2')")
+    place = page.evaluate("() => document.querySelector('.page').scrollTop")
+    for _ in range(3):
+        page.keyboard.press("Space")
+    page.wait_for_timeout(400)
+    assert page.evaluate("() => document.querySelector('.page').scrollTop") == place
+
+
+def test_typing_goes_on_when_the_time_of_another_question_is_over(begun, page):
+    enter(page, begun((Question("Quickly?", "text", 2), Question("Why?"))))
+    page.click("[data-open]")
+    page.click("[data-next]")
+    write(page, "I ")
+    page.wait_for_selector("[data-remark]:has-text('The time for question 1 is over.')")
+    page.keyboard.type("am")
+    assert page.locator("[data-answer]").input_value() == "I am"

@@ -140,6 +140,7 @@ def test_every_answer_can_be_read_and_changed_before_the_end(here, begun, page):
     write(page, "Me")
     page.click("[data-list] [data-review]")
     assert heading(page) == "Check your answers"
+    page.wait_for_selector("[data-review] .mark.answered")
     assert page.locator(".mark").all_inner_texts() == ["answered", "not answered", "not answered"]
     page.get_by_role("button", name="Answer: Question 2 of 3").click()
     write(page, "Care")

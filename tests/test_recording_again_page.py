@@ -1,9 +1,11 @@
 """Recorded answers that are recorded again, cut off or refused, in a real Chromium: none is lost, and all is said."""
 
+import re
+
 import page_office
 import recording_device
 from page_office import enter, heading, stand, takes, until
-from recording_device import begin_recording, record, record_unsent, recorded, wait_sent
+from recording_device import RECORDINGS, begin_recording, record, record_unsent, recorded, wait_sent
 
 from store.database import execute
 from store.questions import Question
@@ -15,7 +17,7 @@ page = recording_device.page
 
 SPOKEN_TWICE = (Question("Say who you are.", "audio"), Question("And why?", "audio"))
 SHORT_OF_TIME = (Question("Quickly!", "audio", 3), Question("And why?", "audio"))
-CUT_OFF = "The new recording was cut off and is not kept. The one before stays your answer."
+CUT_OFF = "The new recording was cut off and is not kept"
 NOT_SENT = "This recording could not be saved, since the time for its question is over."
 
 
@@ -27,32 +29,53 @@ def shown(page, name):
     return page.locator(f"[data-{name}]").inner_text()
 
 
-def answered(page, booked):
+def answered(page, booked, seconds=0.9):
     """Enters, and answers the first question by speaking."""
     enter(page, booked)
-    record(page)
+    record(page, seconds)
     wait_sent(page)
     return recorded(page, booked)
 
 
-def test_a_new_recording_cut_off_by_moving_on_leaves_the_one_before(here, begun, page):
-    booked = begun(SPOKEN_TWICE)
-    before = answered(page, booked)
+def record_until(page, clock):
     begin_recording(page)
-    page.wait_for_timeout(200)
+    page.wait_for_selector(f"[data-recorded]:has-text('Recording: {clock}')")
+
+
+def test_a_new_recording_cut_off_by_moving_on_leaves_the_longer_one_before(here, begun, page):
+    booked = begun(SPOKEN_TWICE)
+    before = answered(page, booked, 4)
+    record_until(page, "00:02")
+    page.wait_for_timeout(700)
     page.click("[data-next]")
-    page.wait_for_selector(f"[data-remark]:has-text('Question 1: {CUT_OFF}')")
+    page.wait_for_selector(f"[data-remark]:has-text('Question 1: {CUT_OFF} (')")
     assert (recorded(page, booked), states(here, booked)) == (before, ["complete"])
     page.click("[data-back]")
-    assert (shown(page, "trouble"), shown(page, "record")) == (CUT_OFF, "Record again")
+    lengths = re.findall(r"\d second", shown(page, "trouble"))
+    assert (lengths[0] < lengths[1], shown(page, "record")) == (True, "Record again")
     assert page.locator("audio").is_visible()
 
 
-def test_a_new_recording_cut_off_by_a_reload_leaves_the_one_before(here, begun, page):
+def test_a_new_recording_cut_off_by_moving_on_is_the_answer_if_it_is_longer(here, begun, page):
     booked = begun(SPOKEN_TWICE)
-    before = answered(page, booked)
-    begin_recording(page)
-    page.wait_for_selector("[data-recorded]:has-text('Recording: 00:02')")
+    answered(page, booked)
+    record_until(page, "00:03")
+    page.click("[data-next]")
+    page.wait_for_selector("[data-remark]:has-text('Question 1: The new recording was cut off, but is longer (')")
+    until(lambda: states(here, booked) == ["discarded", "complete"])
+
+
+def test_a_shorter_recording_that_the_candidate_stopped_is_the_answer(here, begun, page):
+    booked = begun(SPOKEN_TWICE)
+    answered(page, booked, 2)
+    record(page)
+    until(lambda: states(here, booked) == ["discarded", "complete"])
+
+
+def test_a_new_recording_cut_off_by_a_reload_leaves_the_longer_one_before(here, begun, page):
+    booked = begun(SPOKEN_TWICE)
+    before = answered(page, booked, 2.5)
+    record_until(page, "00:02")
     page.reload()
     stand(page, "question")
     page.wait_for_selector(f"[data-trouble]:has-text('{CUT_OFF}')")
@@ -60,11 +83,21 @@ def test_a_new_recording_cut_off_by_a_reload_leaves_the_one_before(here, begun, 
     assert states(here, booked)[0] == "complete"
 
 
-def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_one_before(here, begun, page):
+def test_a_longer_recording_that_a_reload_ended_is_the_answer(here, begun, page):
+    booked = begun(SPOKEN_TWICE)
+    answered(page, booked)
+    record_until(page, "00:04")
+    page.reload()
+    page.wait_for_selector("[data-trouble]:has-text('It is your answer now.')")
+    until(lambda: states(here, booked) == ["discarded", "complete"])
+    assert re.fullmatch(r"Your recording is saved \([2-6] seconds\)\.", shown(page, "sent"))
+
+
+def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_longer_one_before(here, begun, page):
     booked = begun((Question("Quickly!", "audio", 4), Question("And why?", "audio")))
     page.goto(booked.link)
     page.click("[data-open]")
-    record(page)
+    record(page, 2.2)
     wait_sent(page)
     begin_recording(page)
     page.wait_for_selector("h1:has-text('Question 2 of 2')")
@@ -74,25 +107,15 @@ def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_one_before(he
 
 def test_pieces_of_a_new_recording_that_is_cut_off_do_not_make_it_the_answer(here, begun, page):
     booked = begun((Question("Show yourself.", "video"), Question("And why?")))
-    answered(page, booked)
+    before = answered(page, booked, 1.8)
     begin_recording(page)
     until(lambda: len(states(here, booked)) == 2)
     page.reload()
     stand(page, "question")
     page.wait_for_selector(f"[data-trouble]:has-text('{CUT_OFF}')")
     page.wait_for_timeout(500)
-    assert states(here, booked) == ["complete", "uploading"]
+    assert (recorded(page, booked), states(here, booked)) == (before, ["complete", "uploading"])
     assert page.locator("[data-list] .answered").count() == 1
-
-
-def test_a_new_recording_of_some_seconds_that_moving_on_ended_is_the_answer(here, begun, page):
-    booked = begun(SPOKEN_TWICE)
-    answered(page, booked)
-    begin_recording(page)
-    page.wait_for_selector("[data-recorded]:has-text('Recording: 00:04')")
-    page.click("[data-next]")
-    until(lambda: states(here, booked) == ["discarded", "complete"])
-    assert page.locator("[data-remark]").is_hidden()
 
 
 def test_a_recording_that_is_not_sent_yet_stays_when_a_new_one_is_cut_off(here, begun, page):
@@ -158,6 +181,26 @@ def test_an_open_question_whose_recording_is_refused_can_be_recorded_again(here,
     record(page)
     wait_sent(page)
     assert (page.locator("[data-trouble]").is_visible(), states(here, booked)) == (False, ["complete"])
+
+
+def refuse_pieces(page):
+    """From now on the server finds every piece too large."""
+    body = {"status": 413, "content_type": "application/json", "body": '{"error": "recording_too_large"}'}
+    page.unroute(RECORDINGS)
+    page.route(RECORDINGS, lambda route: route.fulfill(**body))
+
+
+def test_a_recording_refused_while_the_interview_is_being_finished_is_led_to(here, begun, page):
+    booked = begun((Question("Say who you are.", "audio"), Question("And why?")))
+    enter(page, booked)
+    record_unsent(page)
+    for button in ("[data-list] [data-review]", "[data-finish]", "[data-sure]"):
+        page.click(button)
+    page.wait_for_selector("[data-unsaved]:visible")
+    refuse_pieces(page)
+    page.wait_for_selector("[data-remark]:has-text('Question 1: This recording could not be saved.')")
+    assert heading(page) == "Question 1 of 2 Say who you are."
+    assert (page.locator("dialog").is_visible(), here.session(booked, "finished_at")) == (False, None)
 
 
 def test_a_recording_that_comes_late_begins_late_when_it_was_made_in_time(here, begun, page):

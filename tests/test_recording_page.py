@@ -1,4 +1,4 @@
-"""Microphone and camera in a real Chromium: the check in the waiting room, and recorded answers on their way to the server."""
+"""Microphone and camera in a real Chromium: the check of the device, and recorded answers until they are saved."""
 
 import page_office
 import pytest
@@ -14,6 +14,8 @@ here, book, begun, browser, device = (
     page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
 )  # fmt: skip
 page = recording_device.page
+
+RECORDING = {"recorder", "recorderview", "shelf", "media"}
 
 
 @pytest.mark.parametrize(("asked", "words", "sources"), [
@@ -45,7 +47,7 @@ def test_a_waiting_room_without_recorded_questions_asks_for_no_device(book, page
     assert page.locator("[data-check-devices]").count() == 0
 
 
-@pytest.mark.parametrize(("asked", "ahead"), [((), set()), (SPOKEN, {"recorder", "shelf", "media"})])
+@pytest.mark.parametrize(("asked", "ahead"), [((), set()), (SPOKEN, RECORDING)])
 def test_what_recording_needs_is_there_before_the_interview_begins(book, page, asked, ahead):
     seen = set()
     page.on("requestfinished", lambda request: seen.add(request.url.rpartition("/")[2].partition(".")[0]))
@@ -53,7 +55,7 @@ def test_what_recording_needs_is_there_before_the_interview_begins(book, page, a
     page.wait_for_function("() => performance.getEntriesByType('resource').some(({ name }) => name.includes('drafts'))")
     page.wait_for_timeout(200)
     assert {"room", "view", "drafts"} <= seen
-    assert seen & {"recorder", "shelf", "media"} == ahead
+    assert seen & RECORDING == ahead
 
 
 def test_a_microphone_that_is_not_allowed_is_said_with_what_helps(book, device):

@@ -1,12 +1,12 @@
 % heading = t(state + '.heading')
 % rebase('layout.tpl', title=t('page.title', heading=heading, company=view.company_name))
-% room = ('room', 'view', 'drafts', *(('recorder', 'shelf', 'media') if needs else ()))
+% room = ('room', 'view', 'drafts', *(('recorder', 'recorderview', 'shelf', 'media') if needs else ()))
 % parts = {'early': ('check', *(('media',) if needs else ())), 'waiting': ('check', *room), 'open': room, 'running': room, 'done': ('closing', 'drafts', 'shelf')}
 <main data-interview data-state="{{state}}" data-server-time="{{turns['server_time']}}" data-opens-at="{{turns['opens_at']}}" data-starts-at="{{turns['starts_at']}}" data-closes-at="{{turns['closes_at']}}" data-deadline="{{turns['deadline']}}" data-ends-at="{{turns['ends_at']}}"
 % for part in parts.get(state, ()):
  data-{{part}}="{{static[part + '.js']}}"
 % end
- data-needs="{{needs}}">
+ data-needs="{{needs}}" data-longest="{{text_length}}">
 <section class="card" aria-labelledby="heading">
 % if state == 'running':
 % include('bar.tpl')

@@ -12,12 +12,12 @@
 <script src="{{static['portal.js']}}" defer></script>
 </head>
 <body data-words="{{t.script}}">
+<div class="page">
 <header class="top"><p><img src="{{static['icon.svg']}}" alt="" width="28" height="28"> {{t('page.brand')}}</p></header>
 {{!base}}
-<p class="unseen" role="status" data-spoken></p>
-<footer>
+<footer class="bottom"><p>{{t('page.help')}}</p></footer>
+</div>
 <div class="messages"><p class="hint" data-warning hidden></p><p class="remark" data-remark hidden></p><p class="notice" role="alert" data-notice hidden></p></div>
-<p class="bottom">{{t('page.help')}}</p>
-</footer>
+<p class="unseen" role="status" data-spoken></p>
 </body>
 </html>

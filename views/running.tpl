@@ -39,7 +39,7 @@
 <p><button type="button" class="primary" data-finish>{{t('room.finish')}}</button></p>
 </div>
 <div data-step="ending" hidden>
-<p>{{t('room.ending')}}</p>
+<p data-ending></p>
 </div>
 <dialog aria-labelledby="sure" data-confirm>
 <h2 id="sure">{{t('room.sure')}}</h2>

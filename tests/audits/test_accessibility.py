@@ -15,7 +15,7 @@ LOOK = """async () => {
   const { violations } = await axe.run({ resultTypes: ["violations"], rules: { "target-size": { enabled: true } } });
   return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
 }"""
-IS_CUT_OFF = "document.documentElement.scrollWidth > innerWidth"
+IS_CUT_OFF = "[...document.querySelectorAll('html, .page')].some((of) => of.scrollWidth > of.clientWidth)"
 
 
 @pytest.fixture(scope="module")
