@@ -8,6 +8,8 @@ from pathlib import Path
 from mailer.replies import cleaned
 from store import times
 
+_HOST_KINDS = ("DNS", "IP Address")
+
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
@@ -31,7 +33,8 @@ def trusting(ca_file: Path | None) -> ssl.SSLContext:
 def encryption_of(secured: ssl.SSLSocket) -> Encryption:
     """The facts of a socket after its handshake with verification."""
     certificate = secured.getpeercert()
-    names = tuple(cleaned(value) for _, value in certificate.get("subjectAltName", ()))
+    # Other kinds (a directory's name, an address of a person) are compared with no host, and are no text.
+    names = tuple(cleaned(value) for kind, value in certificate.get("subjectAltName", ()) if kind in _HOST_KINDS)
     subject, issuer = _fields(certificate["subject"]), _fields(certificate["issuer"])
     by = " ".join(filter(None, (issuer.get("organizationName"), issuer.get("commonName"))))
     return Encryption(

@@ -20,7 +20,6 @@ KEY_FIX = (
 )
 _RSA = bytes.fromhex("300d06092a864886f70d0101010500")  # rsaEncryption, RFC 8017 appendix A.1
 _DATE = re.compile(rb"^Date: ([^\r\n]+)\r\n", re.MULTILINE)
-_SIGNATURES = re.compile(rb"(?:DKIM-Signature:[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)+", re.IGNORECASE)
 
 
 class SigningRefused(MailerError):
@@ -83,12 +82,6 @@ def sign(message: bytes, key: DkimKey) -> bytes:
         include_headers=headers,
     )  # fmt: skip
     return signature + message
-
-
-def unsigned(message: bytes) -> bytes:
-    """The mail without the signatures that stand on top of it, ours or a relay's: what was sealed."""
-    found = _SIGNATURES.match(message)
-    return message[found.end() :] if found else message
 
 
 def _pem(key: DkimKey) -> str:

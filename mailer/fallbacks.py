@@ -1,10 +1,10 @@
 """What a reply means that no signature knows: by the subject of its enhanced code (RFC 3463), else by its phase."""
 
 from mailer.errors import Failure
+from mailer.general_replies import AGAIN
 from mailer.verdicts import LATER, NEVER, PAUSE, UNKNOWN, Signature
 
 LOST = "The mail may have been delivered; it is sent again after EMAIL_HOLD unless EMAIL_ON_UNKNOWN=hold."
-AGAIN = "Nothing to do: it is tried again."
 _MORE = "the server's words say more."
 _ABOUT_RECIPIENT, _ABOUT_MAIL = ("rcpt", "data", "dot"), ("mail", "rcpt", "data", "dot")
 
@@ -13,35 +13,35 @@ _ABOUT_RECIPIENT, _ABOUT_MAIL = ("rcpt", "data", "dot"), ("mail", "rcpt", "data"
 _REFUSED = (
     Signature("subject.address", NEVER, "the server refuses this address",
               f"Check the address in the booking; {_MORE}", enhanced=r"5\.1\.\d+", phases=_ABOUT_RECIPIENT),
-    Signature("subject.mailbox", NEVER, "the candidate's mailbox does not take the mail",
+    Signature("subject.mailbox", NEVER, "the recipient's mailbox does not take the mail",
               f"Phone the candidate or ask for another address; {_MORE}", enhanced=r"5\.2\.\d+",
               phases=_ABOUT_RECIPIENT),
     Signature("subject.system", PAUSE, "the mail server itself is out of order or wrongly set up",
               f"Ask the mail server's operator, then lift the pause; {_MORE}", enhanced=r"5\.3\.\d+"),
-    Signature("subject.network", NEVER, "the server finds no way to the candidate's mail server",
+    Signature("subject.network", NEVER, "the server finds no way to the recipient's mail server",
               f"Check the part after the @ in the booking; {_MORE}", enhanced=r"5\.4\.\d+", phases=_ABOUT_RECIPIENT),
     Signature("subject.protocol", NEVER, "the server does not accept how this mail was handed over",
               f"Show the server's words to whoever runs it; {_MORE}", enhanced=r"5\.5\.\d+", phases=_ABOUT_RECIPIENT),
     Signature("subject.content", NEVER, "the server cannot take what is in this mail",
               f"Look at the mail's text and size; {_MORE}", enhanced=r"5\.6\.\d+", phases=_ABOUT_MAIL),
-    Signature("subject.policy", NEVER, "a rule of the server or of the candidate's organisation refuses this mail",
+    Signature("subject.policy", NEVER, "a rule of the server or of the recipient's organisation refuses this mail",
               f"Check SPF, DKIM and DMARC, or ask the candidate for another address; {_MORE}", enhanced=r"5\.7\.\d+",
               phases=_ABOUT_RECIPIENT),
 )
 _PASSING = (
     Signature("subject.address_now", LATER, "the address is not taken just now",
-              "Nothing to do: it is tried again. If it stays so, check the address in the booking.",
+              f"{AGAIN} If it stays so, check the address in the booking.",
               enhanced=r"4\.1\.\d+"),
-    Signature("subject.mailbox_now", LATER, "the candidate's mailbox takes nothing just now",
-              "Nothing to do: it is tried again. If it stays so, phone the candidate.", enhanced=r"4\.2\.\d+",
+    Signature("subject.mailbox_now", LATER, "the recipient's mailbox takes nothing just now",
+              f"{AGAIN} If it stays so, phone the candidate.", enhanced=r"4\.2\.\d+",
               phases=_ABOUT_RECIPIENT),
     Signature("subject.system_now", LATER, "the mail server is busy or out of order just now",
-              "Nothing to do: it is tried again. If it stays so, ask the mail server's operator.",
+              f"{AGAIN} If it stays so, ask the mail server's operator.",
               enhanced=r"4\.3\.\d+"),
     Signature("subject.network_now", LATER, "the mail server cannot reach another one just now", AGAIN,
               enhanced=r"4\.4\.\d+"),
     Signature("subject.policy_now", LATER, "a rule of the server holds mail back for now",
-              "Nothing to do: it is tried again. If it stays so, lower EMAIL_RATE and check SPF and DKIM.",
+              f"{AGAIN} If it stays so, lower EMAIL_RATE and check SPF and DKIM.",
               enhanced=r"4\.7\.\d+"),
 )
 
@@ -66,6 +66,7 @@ OTHERWISE = Signature(
 _NO_REASON = Signature("phase.passing", LATER, "a passing refusal", AGAIN)
 _STRANGE = Signature("phase.strange", LATER, "the server's reply does not fit the command", AGAIN)
 _STRANGE_AFTER_DOT = Signature("line.outcome_unknown", UNKNOWN, "the reply after the final dot says nothing", LOST)
+FALLBACKS = (*_REFUSED, *_PASSING, *_BY_PHASE.values(), OTHERWISE, _NO_REASON, _STRANGE, _STRANGE_AFTER_DOT)
 
 
 def fallback(failure: Failure) -> Signature:

@@ -4,11 +4,16 @@ from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, Signature
 
 _AFTER_MAIL = ("rcpt", "data", "dot")
 _BEFORE_MAIL = ("banner", "ehlo", "starttls", "auth", "mail")
+AGAIN = "Nothing to do: it is tried again."
 _DNS = "Publish SPF and DKIM for the From domain: run the DNS check."
 _GONE = "Address does not exist: correct it in the booking."
 _FULL = "Candidate's mailbox is full: phone them."
 _ANOTHER = "Ask the candidate for another address."
 _RELAY = "This server will not relay for you: log in or use your provider's."
+TOO_BIG = (
+    "Have the server's limit on the size of a mail raised (it names it as SIZE), or send through another server: an"
+    " invitation cannot be made smaller."
+)
 _FROM = "Set DEFAULT_FROM_EMAIL to an address that this account may send from, and verify it at the provider."
 
 # fmt: off
@@ -40,7 +45,7 @@ GENERAL_REPLIES = (
     Signature("auth.password_transition", PAUSE, "the server wants the password changed",
               "Log in once in the provider's web page.",
               code="432", phases=("auth",)),
-    Signature("auth.temporary", LATER, "the login service is out of order", "Nothing to do: it is tried again.",
+    Signature("auth.temporary", LATER, "the login service is out of order", AGAIN,
               code="4..", phases=("auth",), pause=MINUTE),
     Signature("auth.mechanism", PAUSE, "the server takes no password login",
               "Use the provider's SMTP password login, or another relay.",
@@ -61,23 +66,23 @@ GENERAL_REPLIES = (
     Signature("limit.rate", LATER, "mails come too fast", "Lower EMAIL_RATE.",
               words=r"too many (?:e-?mails|messages|requests)|too (?:fast|quickly)|rate.?limit|throttl|"
                     r"slow down|sending rate|submission rate", pause=5 * MINUTE),
-    Signature("recipients.too_many", LATER, "too many recipients in one go", "Nothing to do: it is tried again.",
+    Signature("recipients.too_many", LATER, "too many recipients in one go", AGAIN,
               code="45[0-9]", enhanced=r"4\.5\.3"),
-    Signature("grey", LATER, "greylisting: unknown senders must come again", "Nothing to do: it is tried again.",
+    Signature("grey", LATER, "greylisting: unknown senders must come again", AGAIN,
               code="4..", words=r"gr[ae]y.?list|postgrey", pause=5 * MINUTE),
     Signature("address.blocklist", LATER, "this machine's IP address is on a block list",
               "Send through your provider's relay, or have the address delisted (check.spamhaus.org).",
               code="4..", words=r"spamhaus|blocked using|black ?list|block ?list|\brbl\b|dnsbl|spamcop|barracuda",
               pause=HOUR),
-    Signature("grey", LATER, "greylisting or a passing refusal", "Nothing to do: it is tried again.",
+    Signature("grey", LATER, "greylisting or a passing refusal", AGAIN,
               code="45[01]", enhanced=r"4\.7\.1", phases=_AFTER_MAIL, pause=5 * MINUTE),
 
     # Recipient
     Signature("recipient.utf8", NEVER, "the server takes no non-ASCII address",
               "Server cannot take this address: ask candidate for an ASCII one.", code="5..", enhanced=r"5\.6\.7"),
-    Signature("message.too_big", NEVER, "the mail is too big", "Shrink the attachment (limit in EHLO SIZE).",
+    Signature("message.too_big", NEVER, "the mail is too big", TOO_BIG,
               code="5..", enhanced=r"5\.3\.4|5\.2\.3"),
-    Signature("message.too_big", NEVER, "the mail is too big", "Shrink the attachment (limit in EHLO SIZE).",
+    Signature("message.too_big", NEVER, "the mail is too big", TOO_BIG,
               code="5..",
               words=r"(?:message|size|mail|file)\b.*(?:exceeds|exceeded|too (?:big|large|long))|exceeds.*size"),
     Signature("recipient.full", LATER, "the mailbox is full", _FULL, code="4..", enhanced=r"4\.2\.2", pause=HOUR),
@@ -109,7 +114,7 @@ GENERAL_REPLIES = (
     Signature("recipient.syntax", NEVER, "the server finds the address malformed", _GONE, code="5..",
               enhanced=r"5\.1\.3", phases=_AFTER_MAIL),
     Signature("recipient.unsure", LATER, "the server cannot tell yet whether the mailbox exists",
-              "Nothing to do: it is tried again.",
+              AGAIN,
               code="45[0-9]", enhanced=r"4\.1\.1|4\.2\.[01]", pause=5 * MINUTE),
 
     # Sender; Postfix and Exim say it as late as RCPT
@@ -167,9 +172,9 @@ GENERAL_REPLIES = (
     Signature("server.no_service", PAUSE, "no mail service for this machine here",
               "Check EMAIL_HOST and EMAIL_PORT; ask the server's operator.",
               code="5..", phases=("banner", "ehlo")),
-    Signature("server.storage", LATER, "the server has no room or no strength", "Nothing to do: it is tried again.",
+    Signature("server.storage", LATER, "the server has no room or no strength", AGAIN,
               code="4..", enhanced=r"4\.3\.1|4\.4\.5", pause=5 * MINUTE),
-    Signature("server.closing", LATER, "the server is closing the connection", "Nothing to do: it is tried again.",
+    Signature("server.closing", LATER, "the server is closing the connection", AGAIN,
               code="421"),
     Signature("server.sequence", PAUSE, "the server does not understand what it was sent",
               "Check EMAIL_HOST and EMAIL_PORT: is this a mail server for sending?", code="50[0234]"),

@@ -6,19 +6,23 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from imap_tools import BaseMailBox
 from imap_tools.errors import ImapToolsError
 from pydantic import SecretStr
 
+from mailer import sasl
 from mailer.account import PLAIN, SSL, STARTTLS, ImapAccount
 from mailer.certificates import trusting
 from mailer.mailbox import MailboxUnusable
 from mailer.providers import provider_of
-from mailer.replies import cleaned
+from mailer.replies import cleaned, without_controls
 from mailer.wire import Wire, WireFault
+from store.known_secrets import KnownSecrets
 
-_LINE_BYTES, _LITERAL_BYTES = 20 * 1024 * 1024, 100 * 1024 * 1024
+_ANSWER_BYTES = 32 * 1024 * 1024  # of all lines and parts that answer one question, each with
+_KEEPING = 100  # so many more that keeping it costs
 _GOODBYE_SECONDS = 2.0
 _OTHER_PORT = "check IMAP_PORT and IMAP_SECURITY: 993 goes with ssl, 143 with starttls."
 _FIXES = {
@@ -33,6 +37,7 @@ _FIXES = {
     "tls": _OTHER_PORT,
     "protocol": f"{_OTHER_PORT} What answers there does not speak IMAP as it must.",
     "no_starttls": "set IMAP_PORT=993 and IMAP_SECURITY=ssl: this port offers no encryption.",
+    "preauth": "set IMAP_HOST, IMAP_PORT and IMAP_SECURITY to where a login is asked for (993, ssl; 143, starttls).",
     "plain": "set IMAP_SECURITY=ssl: a password is sent in the clear to this machine only.",
     "server": "try again in some minutes; if it stays, ask the mailbox's provider what its words mean.",
 }
@@ -44,8 +49,20 @@ _LOGINS = {
 _TOKEN = "see to it that the token is this mailbox's (IMAP_USER) and may read mail by IMAP (its scope)."
 
 
+_AFTER_LOGIN = {
+    "timeout": (
+        "the login is good, and the server is slow with this mailbox: raise EMAIL_TIMEOUT, or name fewer folders by"
+        " IMAP_FOLDERS."
+    ),
+    "dropped": "the login is good, and the server hung up later: try again in some minutes; if it stays, ask the"
+    " mailbox's provider why.",
+    "protocol": "the login is good, and the server answers later as none should: ask the mailbox's provider.",
+}
+
+
 class ImapRefused(MailboxUnusable):
-    """The mailbox cannot be read back. `kind` is that of `WireFault`, or no_starttls, plain, login, folder or server."""
+    """The mailbox cannot be read back. `kind` is that of `WireFault`, or no_starttls, plain, preauth, login, folder
+    or server."""
 
     def __init__(self, kind: str, message: str, fix: str = ""):
         super().__init__(cleaned(message), fix or _FIXES[kind])
@@ -53,18 +70,18 @@ class ImapRefused(MailboxUnusable):
 
 
 class _ImapWire(Wire):
-    """Lines and literals instead of replies."""
+    """Lines and literals instead of replies. `answer_bytes` are those taken since it was set to nothing."""
+
+    answer_bytes = 0
 
     def read_until_break(self, until: float) -> bytes:
         while (end := self._buffer.find(b"\n")) < 0:
-            if len(self._buffer) > _LINE_BYTES:
-                raise WireFault("protocol", "the line does not end")
+            self._must_fit(len(self._buffer))
             self._buffer += self._receive(until)
         return self._taken(end + 1)
 
     def read_exactly(self, size: int, until: float) -> bytes:
-        if size > _LITERAL_BYTES:
-            raise WireFault("protocol", f"a part of {size} bytes is more than a mail can have")
+        self._must_fit(size)
         pieces, have = [self._buffer], len(self._buffer)
         while have < size:
             pieces.append(self._receive(until))
@@ -73,8 +90,14 @@ class _ImapWire(Wire):
         return self._taken(size)
 
     def _taken(self, size: int) -> bytes:
+        self.answer_bytes += size + _KEEPING
+        self._must_fit(0)
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
+
+    def _must_fit(self, size: int) -> None:
+        if self.answer_bytes + size > _ANSWER_BYTES:
+            raise WireFault("protocol", f"the answer has more than {_ANSWER_BYTES // 1024 // 1024} MB")
 
 
 class _Client(imaplib.IMAP4):
@@ -138,6 +161,9 @@ class ImapLine:
         self.account, self._clock, self._trace = account, clock, trace
         self._box: _Box | None = None
         self._ends_at = math.inf
+        self._is_in = False
+        self._known = KnownSecrets()
+        self._known.add(_forms(account.user, account.password.get_secret_value()))
 
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
@@ -161,10 +187,13 @@ class ImapLine:
                 self.ask("STARTTLS", lambda box: box.client.secure())
             if account.security == PLAIN and not client.wire.peer_is_loopback:
                 raise ImapRefused("plain", f"{where} is not on this machine, and IMAP_SECURITY=plain.")
+            if client.state != "NONAUTH":
+                raise ImapRefused("preauth", f"{where} opens a mailbox without a login (PREAUTH): nobody knows whose.")
             self._log_in()
         except BaseException:
             self._drop()
             raise
+        self._is_in = True
         self._trace(f"imap login: {getattr(client, 'tls_version', 'no TLS')}, logged in")
 
     def close(self) -> None:
@@ -180,26 +209,37 @@ class ImapLine:
         """What the question comes back with, within the account's time-out. Raises ImapRefused; `what` names it."""
         if self._box is None:
             raise ImapRefused("dropped", f"IMAP {what}: the connection is not open.")
-        self._trace(f"imap {what}")
+        self._trace(self._known.hide(f"imap {what}"))
         self._box.client.until = min(self._clock() + self.account.timeout, self._ends_at)
+        self._box.client.wire.answer_bytes = 0
         return self._guarded(what, lambda: question(self._box))
 
     def _guarded(self, what: str, question: Callable[[], object]):
         try:
             return question()
         except WireFault as fault:
-            self._drop()
-            raise ImapRefused(fault.kind, f"IMAP {what}: {fault.text}") from fault
+            self._refuse(fault.kind, f"IMAP {what}: {fault.text}", fault)
         except imaplib.IMAP4.abort as error:
-            self._drop()
-            raise ImapRefused("protocol", f"IMAP {what}: {error}") from error
+            self._refuse("protocol", f"IMAP {what}: {error}", error)
         except (imaplib.IMAP4.error, ImapToolsError) as error:
-            raise ImapRefused("server", f"IMAP {what}: the server says {_said(error)}") from error
+            self._refuse("server", f"IMAP {what}: the server says {_said(error)}", error)
+        except (ValueError, OverflowError, LookupError) as error:
+            # What the libraries trip over where an answer is none.
+            self._refuse("protocol", f"IMAP {what}: the answer makes no sense", error)
+
+    def _refuse(self, kind: str, said: str, cause: Exception) -> NoReturn:
+        """Raises ImapRefused, caused by what happened unless that has words in it that must not be seen."""
+        fix = _AFTER_LOGIN.get(kind, "") if self._is_in else ""
+        if kind != "server":
+            self._drop()
+        is_clean = self._known.hide(str(cause)) == str(cause)
+        raise ImapRefused(kind, self._known.hide(without_controls(said)), fix) from (cause if is_clean else None)
 
     def _drop(self) -> None:
         if self._box is not None:
             self._box.client.shutdown()
             self._box = None
+        self._is_in = False
 
     def _log_in(self) -> None:
         account = self.account
@@ -218,6 +258,8 @@ class ImapLine:
 
     def _tried(self, secret: SecretStr, login: Callable[[BaseMailBox, str], object], fix: str) -> None:
         value = secret.get_secret_value()
+        forms = _forms(self.account.user, value)
+        self._known.add(forms)
         try:
             self.ask("login", lambda box: login(box, value))
         except ImapRefused as refused:
@@ -227,9 +269,7 @@ class ImapLine:
         else:
             return
         # Raised anew and not from its cause, whose words may repeat what was sent.
-        for hidden in _forms(self.account.user, value):
-            said = said.replace(hidden, "***")
-        raise ImapRefused(kind, said, fix if kind == "login" else "")
+        raise ImapRefused(kind, sasl.without_parts(said, forms), fix if kind == "login" else "")
 
     def _by_password(self, box: BaseMailBox, password: str) -> None:
         if "AUTH=PLAIN" in box.client.capabilities:
@@ -244,7 +284,7 @@ class ImapLine:
 
 
 def _forms(user: str, secret: str) -> tuple[str, ...]:
-    """How a secret may come back: as it is, quoted, or in the base64 of a login."""
+    """What is said of a secret: as it is, quoted, or in the base64 of a login."""
     encoded = (f"\0{user}\0{secret}", f"user={user}\1auth=Bearer {secret}\1\1", secret)
     quoted = secret.replace("\\", "\\\\").replace('"', '\\"')
     return (secret, quoted, *(base64.b64encode(form.encode()).decode() for form in encoded)) if secret else ()

@@ -3,6 +3,7 @@
 The connection is in `imap_line`, what one mail is in `remote_mail`.
 """
 
+import imaplib
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -14,7 +15,7 @@ from typing import Self
 
 from imap_tools import BaseMailBox
 
-from mailer import remote_mail
+from mailer import imap_folders, remote_mail
 from mailer.account import ImapAccount
 from mailer.imap_line import ImapLine, ImapRefused
 from mailer.mailbox import Fault, MailUnreadable
@@ -32,26 +33,18 @@ _CHUNK = 500
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WANTED = ("MESSAGE-ID", "TO", *(name.upper() for name in remote_mail.ENVELOPE_HEADERS))
 _HEADERS = f"(UID INTERNALDATE BODY.PEEK[HEADER.FIELDS ({' '.join(_WANTED)})])"
-_UID = re.compile(rb"\bUID (\d+)")
+# RFC 3501 section 2.3.1.1: 32 bits.
+_NUMBER, _UID = re.compile(r"\d{1,10}", re.ASCII), re.compile(rb"\bUID (\d{1,10})\b")
 _ARRIVED = re.compile(rb'\bINTERNALDATE "([^"]+)"')
-# Names of folders for spam where the server does not mark them (RFC 6154 is newer than many servers).
-_SPAM_NAMES = frozenset((
-    "spam", "junk", "junk e-mail", "junk email", "junk-e-mail", "junk mail", "bulk", "bulk mail", "spamverdacht",
-    "unerwünscht", "courrier indésirable", "indésirables", "pourriel", "correo no deseado", "posta indesiderata",
-    "lixo eletrônico", "lixo eletrónico", "ongewenste e-mail", "skräppost", "søppelpost", "uønsket e-mail",
-    "roskaposti", "нежелательная почта", "спам", "迷惑メール", "垃圾邮件", "垃圾郵件", "정크 메일", "스팸", "स्पैम", "जंक ईमेल",
-))  # fmt: skip
-_NO_DELIVERY = frozenset(("\\sent", "\\drafts"))
-# Views of providers that show again what lies in other folders (RFC 6154, RFC 8457).
-_VIEWS = frozenset(("\\all", "\\flagged", "\\important"))
-_NOT_THERE = frozenset(("\\noselect", "\\nonexistent"))
 
 
 @dataclass(slots=True)
 class Folder:
-    """A folder that is looked into. `mails` are those known by number, as of the number space `validity`."""
+    """A folder that is looked into. `mails` are those known by number, as of the number space `validity`; `wire` is the
+    name as the server spells it."""
 
     name: str
+    wire: bytes = b""
     is_spam: bool = False
     is_view: bool = False
     validity: bytes = b""
@@ -154,8 +147,7 @@ class ImapMailbox:
         return sum(one.endswith(f"@{domain}") for one in seen) >= CAUGHT
 
     def _listed(self) -> list[Folder]:
-        given = self._line.ask("list of folders", lambda box: box.folder.list())
-        there = {info.name: info for info in given if not _flags(info) & _NOT_THERE}
+        there = {one.name: one for one in self._line.ask("list of folders", imap_folders.listed) if one.is_there}
         if self._account.folders:
             if lacking := [name for name in self._account.folders if name not in there]:
                 raise ImapRefused(
@@ -164,21 +156,26 @@ class ImapMailbox:
                 )  # fmt: skip
             chosen = [there[name] for name in self._account.folders]
         else:
-            chosen = [info for info in there.values() if not _flags(info) & _NO_DELIVERY]
-        return [Folder(info.name, _is_spam(info), bool(_flags(info) & _VIEWS)) for info in chosen]
+            chosen = [one for one in there.values() if one.is_delivered_to]
+        return [Folder(one.name, one.wire, one.is_spam, one.is_view) for one in chosen]
 
     def _refresh(self, folder: Folder) -> None:
         """Brings what is known of a folder up to now."""
-        validity = self._select(folder.name)
+        validity = self._select(folder)
         if validity != folder.validity:
             folder.validity, folder.mails = validity, {}
-        there = self._line.ask(f"search in {folder.name}", lambda box: box.uids(self._criteria(), charset=None))
-        uids = [int(uid) for uid in there]
+        uids = self._line.ask(f"search in {folder.name}", self._found)
         fresh = [uid for uid in uids if uid not in folder.mails]
         known = dict(folder.mails)
         for start in range(0, len(fresh), _CHUNK):
             known.update(self._headers(folder, fresh[start : start + _CHUNK]))
         folder.mails = {uid: known[uid] for uid in uids if uid in known}
+
+    def _found(self, box: BaseMailBox) -> list[int]:
+        given = box.uids(self._criteria(), charset=None)
+        if not all(_NUMBER.fullmatch(uid) for uid in given):
+            raise ValueError("what was found has no numbers")
+        return [int(uid) for uid in given]
 
     def _criteria(self) -> str:
         if self._since is None:
@@ -187,22 +184,21 @@ class ImapMailbox:
         day = self._since.astimezone(UTC) - timedelta(days=1)
         return f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}"
 
-    def _select(self, name: str) -> bytes:
+    def _select(self, folder: Folder) -> bytes:
         """Opens a folder so that nothing in it can change (EXAMINE); what comes back names its numbers' space."""
 
         def examine(box: BaseMailBox) -> bytes:
-            box.folder.set(name, readonly=True)
+            box.folder.set(imap_folders.quoted(folder.wire), readonly=True)
             return b"".join(part for part in box.client.response("UIDVALIDITY")[1] if part)
 
         self._selected = ""
-        validity = self._line.ask(f"opening of {name}", examine)
-        self._selected = name
+        validity = self._line.ask(f"opening of {folder.name}", examine)
+        self._selected = folder.name
         return validity
 
     def _headers(self, folder: Folder, uids: list[int]) -> Iterator[tuple[int, "_Known | Fault"]]:
         numbers = ",".join(map(str, uids))
-        answer = self._line.ask(f"headers in {folder.name}", lambda box: box.client.uid("FETCH", numbers, _HEADERS))
-        for facts, octets in _fetched(answer[1]):
+        for facts, octets in self._line.ask(f"headers in {folder.name}", lambda box: _asked_for(box, numbers)):
             if (uid := _UID.search(facts)) and (arrived := _ARRIVED.search(facts)):
                 yield int(uid[1]), self._known(folder, int(uid[1]), arrived[1].decode("ascii", "replace"), octets)
 
@@ -214,7 +210,7 @@ class ImapMailbox:
             return Fault(remote_mail.place(folder.name, uid), what)
         try:
             arrived_at = parsedate_to_datetime(arrived.strip()).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return Fault(remote_mail.place(folder.name, uid), "has no time of arrival that can be read")
         return _Known(_bracketed("".join(ids[0].split())), remote_mail.recipient_of(headers, self._address), arrived_at)
 
@@ -230,13 +226,22 @@ class ImapMailbox:
 
     def _octets(self, folder: Folder, uid: int) -> bytes:
         path = remote_mail.place(folder.name, uid)
-        if self._selected != folder.name and self._select(folder.name) != folder.validity:
+        if self._selected != folder.name and self._select(folder) != folder.validity:
             raise MailUnreadable(f"The mail {path} cannot be found again: its folder was renumbered.", path=path)
         answer = self._line.ask(f"mail {path}", lambda box: box.client.uid("FETCH", str(uid), "(UID BODY.PEEK[])"))
         found = [octets for _, octets in _fetched(answer[1])]
         if not found:
             raise MailUnreadable(f"The mail {path} is not there any more: somebody moved or deleted it.", path=path)
         return found[0]
+
+
+def _asked_for(box: BaseMailBox, numbers: str) -> list[tuple[bytes, bytes]]:
+    kind, answer = box.client.uid("FETCH", numbers, _HEADERS)
+    found = list(_fetched(answer))
+    # A refusal may come with what is still there of them (RFC 2180 section 4.1.2).
+    if kind != "OK" and not found:
+        raise imaplib.IMAP4.error(f"FETCH: {answer!r}")
+    return found
 
 
 def _fetched(answer: list) -> Iterator[tuple[bytes, bytes]]:
@@ -252,17 +257,6 @@ def _again(mail: RemoteMail) -> RemoteMail:
         mail.path, mail.recipient_envelope, fetch=mail.fetch, folder=mail.folder, is_spam=mail.is_spam,
         arrived_at=mail.arrived_at,
     )  # fmt: skip
-
-
-def _flags(info) -> set[str]:
-    return {flag.lower() for flag in info.flags}
-
-
-def _is_spam(info) -> bool:
-    if "\\junk" in _flags(info):
-        return True
-    last = info.name.rpartition(info.delim)[2] if info.delim and info.delim != "NIL" else info.name
-    return last.casefold() in _SPAM_NAMES
 
 
 def _plain(address: str) -> str:

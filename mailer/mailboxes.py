@@ -1,5 +1,6 @@
 """Where the mails of an account can be read back: the sandbox's Maildir, or a mailbox by IMAP. Reading is theirs."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 
@@ -11,11 +12,15 @@ from mailer.mailbox import Mailbox
 Mailboxes = Mailbox | ImapMailbox
 
 
-def readable(checked: Checked, since: datetime | None) -> AbstractContextManager[Mailboxes | None]:
+def readable(
+    checked: Checked, since: datetime | None, trace: Callable[[str], None] = lambda _: None
+) -> AbstractContextManager[Mailboxes | None]:
     """The mailbox to read back from in a `with`; None where none is set. `since` (aware) leaves out what is older.
+
+    `trace` gets what is asked of a mailbox by IMAP, without secrets.
 
     Entering it raises ImapRefused and TokenRefused.
     """
     if checked.account is not None and checked.account.backend == SANDBOX:
         return nullcontext(Mailbox(checked.account.mailbox))
-    return ImapMailbox(checked.imap, since=since) if checked.imap is not None else nullcontext(None)
+    return ImapMailbox(checked.imap, since=since, trace=trace) if checked.imap is not None else nullcontext(None)

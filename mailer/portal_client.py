@@ -1,7 +1,11 @@
 """Opening a candidate's link at a running portal, over one kept connection. `proof` says what the page must say."""
 
 import http.client
+import io
 import json
+import socket
+import ssl
+import time
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from types import TracebackType
@@ -9,9 +13,10 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 from mailer.errors import MailerError
+from mailer.wire import WireFault, connected
 
 TIMEOUT = 10.0
-"""Seconds for each step of a request."""
+"""Seconds for a whole request, from the look-up of the name to the last byte of the answer."""
 
 ANSWER_BYTES = 1_048_576
 LOST_IN_A_ROW = 3
@@ -59,7 +64,7 @@ class PortalClient:
 
     def __init__(self, address: str, host: str):
         self.address, self.host = address.rstrip("/"), host
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: _Connection | None = None
         self._lost = 0
 
     def __enter__(self) -> Self:
@@ -110,28 +115,38 @@ class PortalClient:
         return _read(shown.body)
 
     def _get(self, target: str, headers: dict[str, str]) -> _Answer:
-        was_kept = self._connection is not None
+        until = time.monotonic() + TIMEOUT
         try:
-            answer = self._ask(target, headers)
-        except TimeoutError:
+            answer = self._asked(target, headers, until)
+        except (WireFault, *_BROKEN) as error:
             self.close()
             self._lost += 1
-            raise NotOpened(f"The portal at {self.address} did not answer in {TIMEOUT:.0f} seconds.", _LOOK) from None
-        except _BROKEN as error:
-            self.close()
-            if was_kept:  # a server may close a kept connection at any moment (RFC 9112 section 9.3.1)
-                return self._get(target, headers)
-            self._lost += 1
-            reason = getattr(error, "strerror", None) or type(error).__name__
-            raise NotOpened(f"No portal answers at {self.address} ({reason}).", START_ONE) from None
+            raise self._unanswered(error) from None
         except ValueError:
             raise PortalUnusable(f"{self.address!r} is no web address of a portal.", START_ONE) from None
         self._lost = 0
         return answer
 
-    def _ask(self, target: str, headers: dict[str, str]) -> _Answer:
+    def _unanswered(self, error: Exception) -> NotOpened:
+        if isinstance(error, TimeoutError) or getattr(error, "kind", "") == "timeout":
+            return NotOpened(f"The portal at {self.address} did not answer in {TIMEOUT:.0f} seconds.", _LOOK)
+        reason = getattr(error, "text", None) or getattr(error, "strerror", None) or type(error).__name__
+        return NotOpened(f"No portal answers at {self.address} ({reason}).", START_ONE)
+
+    def _asked(self, target: str, headers: dict[str, str], until: float) -> _Answer:
+        if self._connection is not None:
+            try:
+                return self._ask(target, headers, until)
+            except TimeoutError:
+                raise
+            except _BROKEN:  # a server may close a kept connection at any moment (RFC 9112 section 9.3.1)
+                self.close()
+        return self._ask(target, headers, until)
+
+    def _ask(self, target: str, headers: dict[str, str], until: float) -> _Answer:
         if self._connection is None:
             self._connection = _connection_to(self.address)
+        self._connection.hold_to(until)
         self._connection.request("GET", target, headers=headers)
         with self._connection.getresponse() as response:
             body = response.read(ANSWER_BYTES)
@@ -141,12 +156,64 @@ class PortalClient:
             return _Answer(response.status, response.getheader("Location", ""), cookie, body)
 
 
-def _connection_to(address: str) -> http.client.HTTPConnection:
+class _Connection(http.client.HTTPConnection):
+    """A connection of which everything ends by one instant, however slowly the bytes come."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None):
+        super().__init__(host, port)
+        self._context, self._until = context, 0.0
+
+    def hold_to(self, until: float) -> None:
+        """All that follows is over at this instant of the monotonic clock; TimeoutError and WireFault are raised."""
+        self._until = until
+        if self.sock is not None:
+            self.sock.settimeout(self.left())
+
+    def left(self) -> float:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def connect(self) -> None:
+        self.sock = connected(self.host, self.port, self._until, time.monotonic)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.settimeout(self.left())
+        if self._context is not None:
+            self.sock = self._context.wrap_socket(self.sock, server_hostname=self.host)
+
+    def response_class(self, sock: socket.socket, **given: object) -> http.client.HTTPResponse:
+        """The answer, each of its reads with no more than the time that is left."""
+        response = http.client.HTTPResponse(sock, **given)
+        response.fp = io.BufferedReader(_Incoming(self, sock, response.fp.detach()))
+        return response
+
+
+class _Incoming(io.RawIOBase):
+    """What a socket receives. The socket's own file knows a time-out for each read alone."""
+
+    def __init__(self, connection: _Connection, sock: socket.socket, file: io.RawIOBase):
+        self._connection, self._socket, self._file = connection, sock, file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray) -> int | None:
+        self._socket.settimeout(self._connection.left())
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _connection_to(address: str) -> _Connection:
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.path:
         raise ValueError
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    return kind(parts.hostname, parts.port, timeout=TIMEOUT)
+    secured = parts.scheme == "https"
+    port = parts.port or (http.client.HTTPS_PORT if secured else http.client.HTTP_PORT)
+    return _Connection(parts.hostname, port, ssl.create_default_context() if secured else None)
 
 
 def _database_of(body: bytes) -> str:

@@ -1,5 +1,6 @@
 """Replies that single providers are known for, from their own pages; the first that matches decides."""
 
+from mailer.general_replies import AGAIN
 from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, Signature
 
 _DNS = "Publish SPF and DKIM for the From domain: run the DNS check."
@@ -17,7 +18,7 @@ PROVIDER_REPLIES = (
               code="53[45]", phases=("auth",), words=_BY_TOKEN, provider="google"),
     Signature("microsoft.token_refused", PAUSE, "Microsoft refuses the token",
               "Give the application SMTP.Send (or SMTP.SendAsApp and the mailbox), and enable Authenticated SMTP for it.",
-              code="535", enhanced=r"5\.7\.3", phases=("auth",), words=_BY_TOKEN),
+              code="535", enhanced=r"5\.7\.3", phases=("auth",), words=_BY_TOKEN, provider="microsoft"),
     Signature("auth.token_refused", PAUSE, "the server refuses the token",
               "Have the token issued for EMAIL_HOST_USER and for sending mail; the server's words say more.",
               code="53[45]", phases=("auth",), words=_BY_TOKEN + "(?!.*SmtpClientAuthentication)"),
@@ -56,7 +57,7 @@ PROVIDER_REPLIES = (
     Signature("google.unauthenticated", PAUSE, "the From domain fails SPF, DKIM or DMARC", _DNS,
               code="55[0-9]", enhanced=r"5\.7\.(?:2[4-79]|3[0-2]|40)", provider="google"),
     Signature("google.recipient_rate", LATER, "this mailbox gets mail too quickly",
-              "Nothing to do: it is tried again.",
+              AGAIN,
               code="450|550", enhanced=r"[45]\.2\.1", words="too quickly|at a rate|peak smtp relay limit",
               provider="google", pause=HOUR),
     Signature("google.blocked_content", NEVER, "Google blocks something in the mail",

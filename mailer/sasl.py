@@ -14,7 +14,9 @@ SPOKEN = {PASSWORD: (PLAIN, LOGIN), XOAUTH2: (TOKEN, BEARER)}
 """By the account's way to log in, the best first."""
 FINISHED = {TOKEN: b"", BEARER: b"AQ=="}
 """What a server that explains its refusal waits for before it refuses."""
-_PART, _LONG_PART = re.compile(r"[A-Za-z0-9._~+/=-]{8,}", re.ASCII), 40
+LONG_PART = 40
+"""So many signs without a space are no word of a server that answers a login."""
+_PART = re.compile(r"[A-Za-z0-9._~+/=-]{8,}", re.ASCII)
 _TOLD = ("status", "scope", "error", "error_description")
 
 
@@ -36,15 +38,14 @@ def _response(mechanism: str, user: bytes, secret: bytes, host: str, port: int) 
     return b"n,a=%s,\x01%s\x01auth=Bearer %s\x01\x01" % (name, place, secret)
 
 
-def without_parts(words: str, secrets: Iterable[str]) -> str:
-    """A server's words without anything that is a part of what we said, or long enough to be one in another form."""
+def without_parts(words: str, secrets: Iterable[str], longest: int = LONG_PART) -> str:
+    """A server's words without anything that is a part of what we said, or `longest` enough to be one in any form."""
     known = tuple(secrets)
 
-    def hidden(found: re.Match[str]) -> str:
-        part = found.group()
-        return HIDDEN if len(part) >= _LONG_PART or any(part in secret for secret in known) else part
-
-    return _PART.sub(hidden, words)
+    for part in _PART.findall(words):
+        if len(part) >= longest or any(part in secret for secret in known):
+            words = words.replace(part, HIDDEN)
+    return words
 
 
 def complaint(challenge: str) -> str:

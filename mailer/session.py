@@ -1,10 +1,12 @@
 """An open, secured and logged-in line to a mail server, phase by phase (RFC 5321). Sending over it is in `smtp`."""
 
+import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -14,13 +16,15 @@ from mailer import sasl
 from mailer.account import PLAIN, SSL, STARTTLS, Account
 from mailer.certificates import Encryption, trusting
 from mailer.errors import Failure, Refused
-from mailer.replies import Reply, cleaned
+from mailer.replies import SHOWN_CHARS, Reply, cleaned, harmless, without_controls
 from mailer.tokens import TokenRefused
 from mailer.wire import Wire, WireFault
-from store.redaction import HIDDEN
+from store.known_secrets import HIDDEN, KnownSecrets
 
 _GOODBYE_SECONDS = 2.0
 _GO_ON, _TOLD_CHARS = 334, 120
+_SIZE_DIGITS = 20  # RFC 1870 section 3
+_KEYWORD = re.compile(r"[A-Z0-9][A-Z0-9-]{0,63}", re.ASCII)
 
 
 class Session:
@@ -43,7 +47,10 @@ class Session:
         self._account, self._clock, self._trace, self._transcript = account, clock, trace, transcript
         self._wire: Wire | None = None
         self._offers: dict[str, str] = {}
-        self._secrets: tuple[str, ...] = ()
+        self._known, self._parts = KnownSecrets(), ()
+        # Servers say the same few lines to every mail.
+        self._shown = lru_cache(maxsize=64)(self._made_harmless)
+        self._keep_secret(account.password.get_secret_value())
         self.pipelining = self.smtputf8 = self.alive = False
         self.size_limit = 0
         self.banner = ""
@@ -145,6 +152,12 @@ class Session:
         self._expect(phase, reply, 2)
         return reply
 
+    def _keep_secret(self, secret: str, *said: str) -> None:
+        """From now on nothing that the server says shows this, whatever it is that it answers."""
+        self._known.add((secret, *said))
+        self._parts = tuple(filter(None, (secret, *said)))
+        self._shown.cache_clear()
+
     def _context(self) -> ssl.SSLContext:
         return trusting(self._account.ca_file)
 
@@ -154,7 +167,8 @@ class Session:
         self._offers = _offers(reply)
         self.pipelining, self.smtputf8 = "PIPELINING" in self._offers, "SMTPUTF8" in self._offers
         limit = self._offers.get("SIZE", "")
-        self.size_limit = int(limit) if limit.isascii() and limit.isdigit() else 0
+        digits = limit.isascii() and limit.isdigit() and len(limit) <= _SIZE_DIGITS
+        self.size_limit = int(limit) if digits else 0
 
     def _own_name(self) -> str:
         name = socket.gethostname()
@@ -202,12 +216,15 @@ class Session:
     def _answer(self, mechanism: str, secret: SecretStr, ends_at: float) -> None:
         account, word = self._account, secret.get_secret_value()
         answers = sasl.answers(mechanism, account.user, word, account.host, account.port)
-        self._secrets = (word, *(answer.decode("ascii").rpartition(" ")[2] for answer in answers))
+        said = (answer.decode("ascii").rpartition(" ")[2] for answer in answers)
+        self._keep_secret(word, *(one for one in said if one != mechanism))
         for answer in answers[:-1]:
             self._expect("auth", self._ask("auth", answer, ends_at), 3)
-        reply, told = self._ask("auth", answers[-1], ends_at), ""
+        self._write("auth", answers[-1] + b"\r\n", ends_at)
+        heard, told = self._heard("auth", ends_at), ""
+        reply = self._shown("auth", heard)
         if reply.code == _GO_ON and mechanism in sasl.FINISHED:
-            told = sasl.complaint(reply.words)
+            told = self._shown("auth", Reply(_GO_ON, sasl.complaint(heard.words))).words
             reply = self._ask("auth", sasl.FINISHED[mechanism], ends_at)
         if reply.code // 100 != 2 and mechanism in sasl.FINISHED:
             reply = _marked(reply, mechanism, told)
@@ -226,6 +243,11 @@ class Session:
             raise self._broken(phase, fault) from fault
 
     def _read(self, phase: str, ends_at: float) -> Reply:
+        """The server's reply, with nothing in it that must not be seen."""
+        return self._shown(phase, self._heard(phase, ends_at))
+
+    def _heard(self, phase: str, ends_at: float) -> Reply:
+        """The server's reply as it came; only the trace and the transcript get it made harmless."""
         # RFC 5321 section 4.5.3.2.6: giving up early on the reply after the final dot makes duplicates.
         until = ends_at if phase == "dot" else self._until(ends_at)
         try:
@@ -233,7 +255,7 @@ class Session:
         except WireFault as fault:
             raise self._broken(phase, fault) from fault
         if self._trace is not None or self._transcript is not None:
-            shown = self._harmless(phase, reply)
+            shown = self._shown(phase, reply)
             self._note(phase, shown.line)
             self._say(f"S: {shown.line}")
         return reply
@@ -246,16 +268,16 @@ class Session:
             raise Refused(self._replied(phase, reply))
 
     def _replied(self, phase: str, reply: Reply) -> Failure:
-        shown = self._harmless(phase, reply)
-        return self._failure(phase, "reply", code=reply.code, enhanced=shown.enhanced, text=shown.text)
+        return self._failure(phase, "reply", code=reply.code, enhanced=reply.enhanced, text=reply.text)
 
-    def _harmless(self, phase: str, reply: Reply) -> Reply:
-        """The reply without what we said, in case that the server echoes it whole or in part."""
-        reply = reply.without(self._secrets)
-        return Reply(reply.code, sasl.without_parts(reply.words, self._secrets)) if phase == "auth" else reply
+    def _made_harmless(self, phase: str, reply: Reply) -> Reply:
+        """The reply without what we said or sent, in case that the server gives it back whole or in part."""
+        words = harmless(self._known.hide(without_controls(reply.words)))
+        longest = sasl.LONG_PART if phase == "auth" else SHOWN_CHARS
+        return Reply(reply.code, sasl.without_parts(words, self._parts, longest) if self._parts else words)
 
     def _broken(self, phase: str, fault: WireFault) -> Refused:
-        failure = self._failure(phase, fault.kind, text=fault.text)
+        failure = self._failure(phase, fault.kind, text=self._shown(phase, Reply(0, fault.text)).words)
         self._say(f"-- {failure}")
         return Refused(failure)
 
@@ -308,6 +330,6 @@ def _offers(reply: Reply) -> dict[str, str]:
     offers: dict[str, str] = {}
     for line in reply.words.upper().split("\n")[1:]:
         keyword, _, parameters = line.replace("AUTH=", "AUTH ", 1).strip().partition(" ")
-        if keyword:
+        if _KEYWORD.fullmatch(keyword):
             offers[keyword] = f"{offers.get(keyword, '')} {parameters}".strip()
     return offers

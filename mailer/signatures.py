@@ -4,13 +4,24 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mailer.errors import Failure
-from mailer.fallbacks import AGAIN, LOST, OTHERWISE, fallback
-from mailer.general_replies import GENERAL_REPLIES
+from mailer.fallbacks import AGAIN, FALLBACKS, LOST, OTHERWISE, fallback
+from mailer.general_replies import GENERAL_REPLIES, TOO_BIG
 from mailer.provider_replies import PROVIDER_REPLIES
 from mailer.providers import recognised
 from mailer.verdicts import DAY, HOUR, LATER, MINUTE, NEVER, PAUSE, UNKNOWN, Signature, Verdict
 
-__all__ = ["LATER", "NEVER", "PAUSE", "UNKNOWN", "Verdict", "classify", "given_up", "retry_pause"]
+__all__ = [
+    "LATER",
+    "NEVER",
+    "PAUSE",
+    "SIGNATURES",
+    "UNKNOWN",
+    "Verdict",
+    "classify",
+    "given_up",
+    "lifting",
+    "retry_pause",
+]
 
 FIRST_PAUSE, LONGEST_PAUSE = MINUTE, 4 * HOUR
 MAX_ATTEMPTS = 40
@@ -21,10 +32,15 @@ MAX_AGE = 4 * DAY
 _ON = "Verification is NOT switched off."
 _NOT_TRUSTED = f"Certificate not trusted: set EMAIL_HOST to the name on it or add the CA (EMAIL_CA_FILE). {_ON}"
 _STARTTLS_WANTED = "Port 587 needs EMAIL_USE_TLS=True, EMAIL_USE_SSL=False (or use 465 with SSL)."
+_BY_ADDRESS = (
+    "for a relay that knows this machine by its address, clear EMAIL_HOST_USER and EMAIL_HOST_PASSWORD and set"
+    " EMAIL_AUTH=none."
+)
 _SSL_WANTED = "Port 465 needs EMAIL_USE_SSL=True, EMAIL_USE_TLS=False."
 
 LINE_FAULTS = (
-    Signature("tls.on_starttls_port", PAUSE, "SSL on a STARTTLS or plain port", _STARTTLS_WANTED, kind="tls",
+    Signature("tls.on_starttls_port", PAUSE, "SSL is set, but this port does not begin with encryption",
+              _STARTTLS_WANTED, kind="tls",
               words="wrong.version.number|record.layer.failure|unknown.protocol|http.request", security=("ssl",)),
     Signature("tls.failed", PAUSE, "no common TLS could be agreed",
               "Check EMAIL_PORT and the TLS/SSL switches; the server must speak TLS 1.2 or newer.", kind="tls"),
@@ -50,8 +66,9 @@ LINE_FAULTS = (
               _NOT_TRUSTED, kind="certificate"),
     Signature("tls.plain_password", PAUSE, "a password would go over the network in plain text",
               "Set EMAIL_USE_TLS=True or EMAIL_USE_SSL=True.", kind="no_starttls", phases=("auth",)),
-    Signature("tls.no_starttls", PAUSE, "a plain relay, or something on the way strips TLS",
-              "Server offers no STARTTLS: use 465+SSL; plain only for a loopback relay.", kind="no_starttls"),
+    Signature("tls.no_starttls", PAUSE, "the server offers no encryption, or something on the way takes it out",
+              "Server offers no STARTTLS: use 465+SSL; plain text is only for a relay on this machine.",
+              kind="no_starttls"),
     Signature("auth.no_token_login", PAUSE, "the server takes no tokens",
               "Set EMAIL_AUTH=password, or EMAIL_HOST to a server that offers XOAUTH2.",
               kind="no_auth", words="^xoauth2; offered: (?!nothing)"),
@@ -62,13 +79,18 @@ LINE_FAULTS = (
               "Put the source of the tokens right; its words say more.", kind="token"),
     Signature("auth.no_token_yet", LATER, "no token could be had just now",
               "If it stays so, put the source of the tokens right; its words say more.", kind="token_passing"),
-    Signature("auth.not_offered", PAUSE, "login hidden until TLS, or a relay that knows machines by address",
-              "Turn EMAIL_USE_TLS on; for an IP-allowlisted relay clear user and password and set EMAIL_AUTH=none.",
+    Signature("auth.other_logins", PAUSE, "the server offers only logins that are not spoken here",
+              "Have the login by password (PLAIN or LOGIN) switched on at the server, or send through another relay.",
+              kind="no_auth", words="offered: (?!nothing)"),
+    Signature("auth.hidden", PAUSE, "the server offers no login before the line is encrypted",
+              f"Turn EMAIL_USE_TLS on; {_BY_ADDRESS}", kind="no_auth", security=("plain",)),
+    Signature("auth.not_offered", PAUSE, "the server offers no login, though the line is encrypted",
+              f"Check EMAIL_HOST and EMAIL_PORT (587 and 465 are for whoever logs in, 25 often is not); {_BY_ADDRESS}",
               kind="no_auth"),
     Signature("recipient.utf8", NEVER, "non-ASCII before the @, and the server cannot carry it",
               "Server cannot take this address: ask candidate for an ASCII one.", kind="needs_smtputf8"),
     Signature("message.too_big", NEVER, "the mail is too big for this server",
-              "Shrink the attachment (limit in EHLO SIZE).", kind="too_big"),
+              TOO_BIG, kind="too_big"),
     Signature("line.dns_temporary", LATER, "the name service does not answer", "Check the network and its DNS.",
               kind="dns", words="temporary failure|try again|name server"),
     Signature("line.dns", PAUSE, "host name wrong, or no DNS", "Cannot find EMAIL_HOST: check spelling and DNS.",
@@ -82,8 +104,9 @@ LINE_FAULTS = (
     Signature("line.blocked", LATER, "a firewall; clouds block port 25",
               "Port blocked on the way: use 587 (SES also 2587/2465), ask network team.",
               kind="timeout", phases=("connect",)),
-    *(Signature("line.ssl_port", PAUSE, "plain or STARTTLS to an SSL port", _SSL_WANTED, kind=kind, phases=("banner",),
-                ports=(465, 2465), security=("plain", "starttls")) for kind in ("timeout", "dropped")),
+    *(Signature("line.ssl_port", PAUSE, "this port begins with encryption (SSL), and SSL is not set", _SSL_WANTED,
+                kind=kind, phases=("banner",), ports=(465, 2465), security=("plain", "starttls"))
+      for kind in ("timeout", "dropped")),
     Signature("line.silent", LATER, "the server took the connection and says nothing",
               "Check EMAIL_PORT (465 needs EMAIL_USE_SSL=True) and whether the server is overloaded.",
               kind="timeout", phases=("banner",)),
@@ -101,6 +124,9 @@ LINE_FAULTS = (
               kind="protocol"),
 )  # fmt: skip
 
+SIGNATURES = (*PROVIDER_REPLIES, *GENERAL_REPLIES, *LINE_FAULTS, *FALLBACKS)
+"""Everything that can be known of a failure."""
+
 
 def classify(failure: Failure, *, worked_before: bool = False) -> Verdict:
     """What the failure means and what to do. A name that `worked_before` and is gone now is taken to come back."""
@@ -110,6 +136,11 @@ def classify(failure: Failure, *, worked_before: bool = False) -> Verdict:
         verdict = replace(verdict, decision=LATER)
     fix = failure.fix or verdict.fix.replace("{place}", f"{failure.host}:{failure.port}")
     return replace(verdict, fix=fix)
+
+
+def lifting(verdict: Verdict) -> str:
+    """What to do about an account that the failure has paused: its repair alone may change no setting."""
+    return f"{verdict.fix} Then run `python -m mailer resume` (a changed setting lifts the pause by itself)."
 
 
 def _known(failure: Failure) -> Signature:

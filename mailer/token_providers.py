@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from mailer.tokens import Token, TokenRefused, without_tokens
+from store.known_secrets import KnownSecrets
 
 GOOGLE_TOKENS = "https://oauth2.googleapis.com/token"
 MICROSOFT_LOGIN = "https://login.microsoftonline.com/"
@@ -142,6 +143,6 @@ def _refused(what: str, fix: str, *, passing: bool) -> TokenRefused:
 
 
 def _without(said: str, *secrets: SecretStr) -> str:
-    for secret in filter(None, (secret.get_secret_value() for secret in secrets)):
-        said = said.replace(secret, "***")
-    return without_tokens(said)
+    known = KnownSecrets()
+    known.add(secret.get_secret_value() for secret in secrets)
+    return without_tokens(known.hide(said))

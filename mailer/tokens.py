@@ -19,6 +19,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from mailer.errors import MailerError
+from mailer.program_output import ProgramOutput
 from mailer.replies import cleaned
 from store import redaction, times
 from store.places import shown
@@ -27,7 +28,11 @@ EARLY = 120.0
 """Seconds before its expiry from which on a token is not used any more where another can be had."""
 UNTOLD_LIFE = 300.0
 """So many seconds a token is kept that does not say when it expires."""
+OUTPUT_BYTES = 65536
+"""What a command may write; a token has some thousand bytes at most."""
 _FILE_BYTES = 65536
+_LAST_WORDS = 1.0  # seconds for the output of a program that has ended
+_LAST_MOMENT = 253_402_300_799.0  # the end of the year 9999
 # RFC 6750 section 2.1: nothing that could end the login's fields and begin others.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]{1,8000}=*", re.ASCII)
 _TOKEN_LIKE = re.compile(r"[A-Za-z0-9._~+/=-]{40,}", re.ASCII)
@@ -122,35 +127,47 @@ class TokenCommand:
         return SecretStr("\0".join(("command", *self.arguments)))
 
     def fetch(self, now: float, timeout: float) -> Token:
-        code, said, complaint = self._run(timeout)
+        code, output, complaint = self._run(timeout)
+        if code != 0 and output.is_too_long:
+            raise self._refused(f"wrote more than {OUTPUT_BYTES} bytes.", passing=False)
         if code != 0:
-            last = (complaint.strip().splitlines() or ["it said nothing"])[-1]
-            raise self._refused(f"ended with code {code}: {without_tokens(last)}", passing=True)
-        token = said.partition("\n")[0].strip()
+            complaint.wait(_LAST_WORDS)
+            # Its words may hold any secret, in any form.
+            told = (
+                f"wrote {complaint.size} bytes of errors, which are not shown" if complaint.size else "wrote no errors"
+            )
+            raise self._refused(f"ended with code {code} and {told}.", passing=True)
+        token = output.text.partition("\n")[0].strip()
         if not _TOKEN.fullmatch(token):
             raise self._refused("wrote no token in the first line of its output.", passing=False)
         return Token(SecretStr(token))
 
-    def _run(self, timeout: float) -> tuple[int, str, str]:
+    def _run(self, timeout: float) -> tuple[int, ProgramOutput, ProgramOutput]:
+        """The program's exit code, what it wrote, and its complaint."""
+        until, process = time.monotonic() + timeout, self._started()
+        output, complaint = ProgramOutput(process.stdout, OUTPUT_BYTES), ProgramOutput(process.stderr)
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise self._refused(f"gave nothing within {timeout:g} seconds.", passing=True) from None
+        except BaseException:
+            _end(process)
+            raise
+        # The program has ended, but a child that it left behind may hold its output open for ever.
+        output.wait(min(max(until - time.monotonic(), 0), _LAST_WORDS))
+        return code, output, complaint
+
+    def _started(self) -> subprocess.Popen:
         pipe = subprocess.PIPE
         try:
             # A session of its own, so that its children can be ended with it.
-            process = subprocess.Popen(
-                self.arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
+            return subprocess.Popen(
+                self.arguments, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, bufsize=0, start_new_session=True
             )
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it has an impossible argument"
             raise self._refused(f"cannot be run ({reason}).", passing=False) from None
-        with process:
-            try:
-                said, complaint = process.communicate(timeout=timeout)
-            except subprocess.TimeoutExpired:
-                _end(process)
-                raise self._refused(f"gave nothing within {timeout:g} seconds.", passing=True) from None
-            except BaseException:
-                _end(process)
-                raise
-        return process.returncode, said.decode("utf-8", "replace"), complaint.decode("utf-8", "replace")
 
     def _refused(self, what: str, *, passing: bool) -> TokenRefused:
         program = Path(self.arguments[0]).name
@@ -164,7 +181,7 @@ def _end(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGKILL)
     else:
         process.kill()
-    process.communicate()
+    process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +218,7 @@ class TokenFile:
         try:
             given = json.loads(text)
             return Token(SecretStr(str(given["access_token"])), _epoch(given.get("expiry", given.get("expires_at"))))
-        except (ValueError, RecursionError):
+        except (ValueError, OverflowError, RecursionError):
             raise self._refused("is no JSON, or its expiry is no time.") from None
         except KeyError:
             raise self._refused("has no access_token.") from None
@@ -212,10 +229,17 @@ class TokenFile:
 
 
 def _epoch(expiry: object) -> float | None:
-    """Raises ValueError for what is no time."""
+    """Raises ValueError and OverflowError for what is no time."""
     if expiry is None:
         return None
-    if isinstance(expiry, str) and not expiry.replace(".", "", 1).isdigit():
+    moment = _moment(expiry)
+    if not 0 <= moment <= _LAST_MOMENT:  # what is no number at all is refused by this, too
+        raise ValueError("no time")
+    return moment
+
+
+def _moment(expiry: object) -> float:
+    if isinstance(expiry, str) and not expiry.replace(".", "", 1).isdecimal():
         moment = datetime.fromisoformat(expiry)
         # Google's library writes UTC, with or without saying so.
         return times.epoch(moment if moment.tzinfo else datetime.fromisoformat(f"{expiry}+00:00"))

@@ -40,14 +40,7 @@ class Wire:
     @classmethod
     def connect(cls, host: str, port: int, until: float, clock: Callable[[], float]) -> Self:
         """Tries each address of the host, each with its share of the time left."""
-        places = _places(host, port, until - clock())
-        fault = WireFault("dns", "the name has no address")
-        for index, (family, kind, protocol, _, address) in enumerate(places):
-            try:
-                return cls(_dial(family, kind, protocol, address, (until - clock()) / (len(places) - index)), clock)
-            except WireFault as error:
-                fault = error
-        raise fault
+        return cls(connected(host, port, until, clock), clock)
 
     @property
     def local_address(self) -> str:
@@ -163,6 +156,21 @@ def _usual_reply(line: bytes) -> Reply | None:
     if found is None or found[2] == b"-":
         return None
     return Reply(int(found[1]), (found[3] or b"").decode("utf-8", "replace"))
+
+
+def connected(host: str, port: int, until: float, clock: Callable[[], float]) -> socket.socket:
+    """A connection to the first address of the host that answers, each tried with its share of the time left.
+
+    Raises WireFault: dns, refused or timeout.
+    """
+    places = _places(host, port, until - clock())
+    fault = WireFault("dns", "the name has no address")
+    for index, (family, kind, protocol, _, address) in enumerate(places):
+        try:
+            return _dial(family, kind, protocol, address, (until - clock()) / (len(places) - index))
+        except WireFault as error:
+            fault = error
+    raise fault
 
 
 def _places(host: str, port: int, seconds: float) -> list[tuple]:

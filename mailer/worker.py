@@ -16,7 +16,7 @@ from mailer.errors import Failure, MailerError, Refused
 from mailer.letters import Letter, Outcome
 from mailer.messages import compose
 from mailer.seal import seal
-from mailer.signatures import classify
+from mailer.signatures import classify, lifting
 from mailer.smtp import Conversation
 from mailer.verdicts import LATER, PAUSE, Verdict
 from store import accounts, outbox, session_keys, times
@@ -189,7 +189,7 @@ class Worker:
     def _pause(self, verdict: Verdict, reason: Failure, now: float) -> None:
         accounts.pause(
             self.post.db, self.post.account.fingerprint, signature=verdict.signature_id, reason=str(reason),
-            fix=verdict.fix, now=now,
+            fix=lifting(verdict), now=now,
         )  # fmt: skip
 
     def _send(self, waiting: dict[int, OutboxMail], now: float) -> None:

@@ -44,8 +44,9 @@ def logged(row: Row) -> None:
 def light(done: Verification) -> HTML:
     """The run's one light, and what it means."""
     said = html.escape(done.sentence)
+    row = "display: flex; gap: 0.5em; align-items: baseline; font-size: 1.15em"
     return tables.as_text(
-        f'<p style="font-size: 1.15em">{_dot(LIGHTS[done.light], 1.1)} <b>{done.light.upper()}</b> {said}</p>'
+        f'<div style="{row}">{_dot(LIGHTS[done.light], 1.1)}<div><b>{done.light.upper()}</b> {said}</div></div>'
     )
 
 
@@ -68,7 +69,9 @@ def _line(row: Row, stage: str) -> str:
 
 
 def _dot(colour: str, size: float) -> str:
-    style = f"display: inline-block; width: {size * 0.7}em; height: {size * 0.7}em; border-radius: 50%; background: {colour}"
+    width = f"{size * 0.7}em"
+    shape = f"display: inline-block; flex: none; width: {width}; height: {width}; border-radius: 50%"
+    style = f"{shape}; background: {colour}"
     return f'<span style="{style}"></span>'
 
 
@@ -84,7 +87,10 @@ def to_do(done: Verification) -> HTML:
 
 
 def conversation(done: Verification) -> HTML:
-    """What this machine and the mail server said to each other, passwords and keys masked."""
+    """What was said to the mail server up to its answer to sender and recipient, and what was asked of the mailbox.
+
+    Passwords and keys are masked. The mail itself goes by a connection of its own, whose last answer is in its row.
+    """
     if not done.transcript:
         return tables.as_text("<p>No mail server was spoken to.</p>")
     said = html.escape("\n".join(done.transcript))

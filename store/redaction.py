@@ -7,27 +7,35 @@ import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
+from store.known_secrets import HIDDEN, KnownSecrets
 from store.session_keys import KEY_CHARS, SESSION_KEY
 
-HIDDEN = "***"
+__all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "hide_values", "install_excepthook", "masked_address",
+           "one_line", "redact"]  # fmt: skip
+
 # Every sign beyond ASCII may spell a local part or a domain: \w misses the vowel signs of Indic scripts.
+# Bounded, or a long row of quotes would take its square in time.
 _ADDRESS = re.compile(
-    r"(?<![\w.+%\-\u0080-\U0010ffff])([\w.+%'\-\u0080-\U0010ffff])[\w.+%'\-\u0080-\U0010ffff]*"
-    r"@([\w\-\u0080-\U0010ffff]+(?:\.[\w\-\u0080-\U0010ffff]+)+)"
+    r"(?<![\w.+%\-\u0080-\U0010ffff])([\w.+%'\-\u0080-\U0010ffff])[\w.+%'\-\u0080-\U0010ffff@]{0,320}"
+    r"@([\w\-\u0080-\U0010ffff]+(?:\.[\w\-\u0080-\U0010ffff]+)*|\[[0-9A-Za-z.:]+\])"
 )
+_QUOTED_ADDRESS = re.compile(r"\"(?:[^\"\\\r\n]|\\[^\r\n]){1,64}\"@")
+# What our own sentences go on with after the name of a setting.
+_OWN_WORDS = r"(?!(?<=: )(?:must|is|are|no|not|has|have|needs|cannot|can|the|a|an|it|its|give|set|use)\s)"
+_SECRET_NAMES = ("password", "passwd", "secret", "token", "authorization", "cookie", "session_key")
 _NAMED_SECRET = re.compile(
-    r"((?:password|passwd|secret|token|authorization|cookie|session_key)\w*[\"']?\s*[=:]\s*[\"']?)(?!\*\*\*)"
-    r"(?:(?:basic|bearer)\s+)?[^\s\"',;&]+",
+    rf"((?:{'|'.join(_SECRET_NAMES)})(?!(?<=token)_(?:command|file)\b)\w*[\"']?\s*[=:]\s*[\"']?)"
+    rf"(?!\*\*\*){_OWN_WORDS}(?:(?:basic|bearer)\s+)?[^\s\"',;&]+",
     re.IGNORECASE,
 )
 _COOKIES = re.compile(r"(cookie[\"']?:\s*)[^\r\n]+", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/]+@")
-_ROTATING: set[str] = set()
+_KNOWN = KnownSecrets()
 
 
 def hide_values(values: Iterable[str]) -> None:
     """Names secret values of this process (a password, a token), so that `redact` hides them wherever they appear."""
-    _ROTATING.update(value for value in values if value and len(value) >= 4)
+    _KNOWN.add(values)
 
 
 def masked_address(address: str) -> str:
@@ -38,18 +46,23 @@ def masked_address(address: str) -> str:
 
 def redact(text: str) -> str:
     """The text without session keys, known secrets, named secrets and whole mail addresses."""
-    # Longest first: a value that is part of another must not leave the rest of it behind.
-    for value in sorted(_ROTATING, key=len, reverse=True):
-        text = text.replace(value, HIDDEN)
+    text = _KNOWN.hide(text)
     # Most lines hold nothing of it: the sign that each expression needs is looked for first, at a tenth of its cost.
     if len(text) >= KEY_CHARS:
         text = SESSION_KEY.sub(HIDDEN, text)
     if "://" in text:
         text = _URL_PASSWORD.sub(r"\1***@", text)
-    if ":" in text or "=" in text:
+    if (":" in text or "=" in text) and _names_a_secret(text.casefold()):
         text = _COOKIES.sub(r"\1***", text)
         text = _NAMED_SECRET.sub(r"\1***", text)
-    return _ADDRESS.sub(r"\1***@\2", text) if "@" in text else text
+    if "@" in text:
+        text = _QUOTED_ADDRESS.sub("***@", text) if '"@' in text else text
+        text = _ADDRESS.sub(r"\1***@\2", text)
+    return text
+
+
+def _names_a_secret(folded: str) -> bool:
+    return any(name in folded for name in _SECRET_NAMES)
 
 
 def one_line(text: str) -> str:

@@ -1,6 +1,6 @@
 """Settings shared by the record, the mailer and the portal, read from the environment and `.env` (the environment wins).
 
-The mail account's own settings live in `mailer/config.py` on the same base.
+The mail account's own settings live in `mailer/config/` on the same base.
 """
 
 import os
@@ -50,17 +50,19 @@ class FromEnvironment(BaseSettings):
 
     def secrets(self) -> list[str]:
         """What no log or output of this process may show."""
-        values = (value for _, value in self if isinstance(value, SecretStr))
-        return [secret for value in values for secret in _secrets_in(value.get_secret_value())]
+        given = ((name, value.get_secret_value()) for name, value in self if isinstance(value, SecretStr))
+        return [secret for name, value in given for secret in _secrets_in(name, value)]
 
 
-def _secrets_in(value: str) -> list[str]:
-    """The secret part of a setting: of an address its password, of a path nothing, else all of it."""
-    if "://" in value:
+def _secrets_in(name: str, value: str) -> list[str]:
+    """The secret part of a setting: of an address its password, of the key ring's path nothing, else all of it."""
+    if name == "session_key_ring" and not value.lstrip().startswith("{"):
+        return []
+    if name == "database_url":
         value = urlsplit(value).password or ""
         return [value, unquote(value)]
     # Without spaces too: a password pasted with some is used without them.
-    return [] if value.endswith((".json", ".db")) else [value, value.replace(" ", "")]
+    return [value, value.replace(" ", "")]
 
 
 def _finding(problem: dict[str, Any]) -> Finding:

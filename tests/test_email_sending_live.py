@@ -37,7 +37,8 @@ def live(request, tmp_path):
         environment = ENVIRONMENT
         if breakage or "LIVE_EMAIL_TO" not in ENVIRONMENT:
             servers = request.getfixturevalue("mail_servers").environment(breakage)
-            own = {"DATABASE_URL": f"sqlite:///{tmp_path}/record.db", "SESSION_KEY_RING": str(tmp_path / "ring.json")}
+            own = {"DATABASE_URL": f"sqlite:///{tmp_path}/record.db", "SESSION_KEY_RING": str(tmp_path / "ring.json"),
+                   "BACKEND_URL": "http://localhost:9"}  # fmt: skip
             environment = ENVIRONMENT | servers | own | {"LIVE_EMAIL_TO": texts.CANDIDATE}
         command = [sys.executable, str(Path(__file__).resolve())]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 from smtp_server import SILENCE, Drip, SmtpServer, account
+from test_proof_checks import BOOKED
 from token_sources import NOW, Given
 
 from mailer.account import SSL, STARTTLS, XOAUTH2
@@ -315,7 +316,19 @@ def test_a_refused_address_is_told_by_what_the_server_says(script, results, code
 def test_a_refusal_that_passes_says_when_to_look_again():
     with SmtpServer({"RCPT": "450 4.2.0 Greylisted"}) as server:
         rows = of(look(server), "addresses")
-    assert "Verify again after 5 minutes." in rows[1].fix
+    assert rows[1].fix.startswith("Verify again in 5 minutes; if it stays so, ")
+
+
+def test_a_limit_that_no_invitation_fits_into_is_told_at_the_greeting():
+    with SmtpServer(extensions=("SIZE 2000",)) as server:
+        (row,) = of(look(server), "hello")
+    assert (row.result, row.code) == (FAILED, "message.too_big")
+    assert "up to 2000 bytes, and an invitation has about 6 kB" in row.evidence
+    assert "size of a mail raised" in row.fix
+
+
+def test_an_invitation_is_about_as_big_as_is_said():
+    assert line_checks.MAIL_BYTES / 2 < len(BOOKED.composed()) < line_checks.MAIL_BYTES
 
 
 @pytest.mark.parametrize(

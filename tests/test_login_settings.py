@@ -90,7 +90,14 @@ def test_a_person_of_microsoft_without_a_client_secret_is_fine_but_the_token_end
 def test_microsoft_by_token_is_not_warned_of_the_end_of_passwords():
     assert checked(base=MICROSOFT).warnings == ()
     (warning, *_) = checked(email_host="smtp.office365.com").warnings
-    assert "EMAIL_AUTH=xoauth2" in warning.fix
+    needed = ("EMAIL_AUTH=xoauth2", "EMAIL_OAUTH_TENANT", "EMAIL_OAUTH_CLIENT_ID", "EMAIL_OAUTH_CLIENT_SECRET",
+              "EMAIL_OAUTH_REFRESH_TOKEN")  # fmt: skip
+    assert [name for name in needed if name not in warning.fix] == []
+
+
+def test_a_refresh_token_that_is_missing_is_looked_for_where_google_gives_it():
+    (finding,) = checked(base=GOOGLE, email_oauth_refresh_token="").findings
+    assert "developers.google.com/oauthplayground" in finding.fix
 
 
 def test_a_password_beside_tokens_is_said_to_be_unused():

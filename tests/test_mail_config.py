@@ -292,20 +292,6 @@ def test_a_relay_that_needs_no_login_is_said_so_by_setting():
     assert ids(checked(email_auth="none").findings) == ["mail.login_not_wanted"]
 
 
-# Links
-
-
-@pytest.mark.parametrize(
-    "url", ["http://localhost:8000", "http://127.0.0.1", "http://[::1]:8000", "http://x.localhost"]
-)
-def test_a_local_link_is_not_mailed_through_a_real_server_unless_allowed(url):
-    shared = Settings(_env_file=None, backend_url=url)
-    assert ids(checked(shared).findings) == ["mail.local_links"]
-    assert checked(shared, allow_local_links="true").findings == ()
-    assert checked(shared, base=LOCAL).findings == ()
-    assert checked(shared, email_backend="sandbox").findings == ()
-
-
 # Sandbox
 
 

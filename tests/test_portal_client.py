@@ -1,6 +1,9 @@
 """Opening links at a portal: the one that serves this record, another, none, and one that breaks in between."""
 
+import contextlib
 import socket
+import threading
+import time
 
 import pytest
 
@@ -139,3 +142,63 @@ def test_a_silent_portal_is_left_after_the_timeout(monkeypatch):
         with pytest.raises(PortalUnusable, match="did not answer in"):
             client.check("0123456789abcdef")
         client.close()
+
+
+def dripping(start, gap=0.02):
+    """What says its start at once and then a byte now and then, for a second at most."""
+
+    def drip(listener):
+        client, _ = listener.accept()
+        with client, contextlib.suppress(OSError):  # the other side hangs up when it has had enough
+            client.sendall(start)
+            for _ in range(int(1 / gap)):
+                client.sendall(b" ")
+                time.sleep(gap)
+
+    return drip
+
+
+@pytest.mark.parametrize("start", [
+    b"", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 500000\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+])  # fmt: skip
+def test_a_portal_that_drips_its_answer_is_left_after_the_timeout(monkeypatch, start):
+    monkeypatch.setattr("mailer.portal_client.TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        portal = threading.Thread(target=dripping(start), args=(listener,))
+        portal.start()
+        began = time.monotonic()
+        client = PortalClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "x")
+        with client, pytest.raises(PortalUnusable, match="did not answer in"):
+            client.check("0123456789abcdef")
+        assert time.monotonic() - began < 0.5
+        portal.join(2)
+
+
+def test_a_portal_that_drips_its_handshake_is_left_after_the_timeout(monkeypatch):
+    monkeypatch.setattr("mailer.portal_client.TIMEOUT", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        portal = threading.Thread(target=dripping(b"\x16\x03\x03\x40\x00"), args=(listener,))
+        portal.start()
+        began = time.monotonic()
+        client = PortalClient(f"https://127.0.0.1:{listener.getsockname()[1]}", "x")
+        with client, pytest.raises(PortalUnusable, match="did not answer in"):
+            client.check("0123456789abcdef")
+        assert time.monotonic() - began < 0.5
+        portal.join(2)
+
+
+@pytest.mark.parametrize("body", [b"Content-Length: 29\r\n\r\n", b"Connection: close\r\n\r\n"])
+def test_an_answer_is_read_to_its_end_whichever_way_it_ends(body):
+    def answer(listener):
+        client, _ = listener.accept()
+        with client:
+            client.recv(4096)
+            client.sendall(b"HTTP/1.1 200 OK\r\n" + body + b'{"database_id": "0123456789"}')
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        portal = threading.Thread(target=answer, args=(listener,))
+        portal.start()
+        with PortalClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "x") as client:
+            assert client.check("0123456789") is None
+        portal.join(2)

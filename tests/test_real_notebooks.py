@@ -44,10 +44,13 @@ def test_a_batch_that_a_real_server_delivers_is_proven_by_what_arrived(tmp_path,
 
 
 def test_a_verification_of_a_right_set_up_is_green_and_shows_the_conversation(tmp_path, environment):
-    code, said = run(tmp_path, environment, "email_verification", recipient=texts.CANDIDATE)
+    with portal_process.running(environment | {"BACKEND_URL": texts.SITE}) as address:
+        public = environment | {"BACKEND_URL": texts.SITE}
+        code, said = run(tmp_path, public, "email_verification", recipient=texts.CANDIDATE, portal_url=address)
     assert code == 0, said
     assert "Mail works, from the settings to the opened link." in said
     assert "C: STARTTLS" in said
+    assert "imap search in INBOX" in said
     assert texts.PASSWORD not in said
 
 

@@ -126,3 +126,13 @@ def test_secret_settings_are_hidden_wherever_the_process_writes(monkeypatch):
     MailSettings.load()
     Settings.load()
     assert redact("said hunter2-canary and tiger-canary") == "said *** and ***"
+
+
+@pytest.mark.parametrize(("ring", "is_secret"), [("/run/ring", False), ("/tmp", False), ('{"current": "1"}', True)])
+def test_the_path_of_a_key_ring_is_no_secret_and_the_ring_itself_is(ring, is_secret):
+    assert (ring in Settings(session_key_ring=ring).secrets()) is is_secret
+
+
+@pytest.mark.parametrize("password", ["a://secret-word", "secret-word.json", "secret-word.db"])
+def test_a_password_that_looks_like_an_address_or_a_path_is_a_secret(password):
+    assert password in MailSettings(email_host_password=password).secrets()

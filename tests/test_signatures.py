@@ -50,7 +50,7 @@ LINE = [
     ("starttls", "no_starttls", "", {}, PAUSE, "465+SSL"),
     ("auth", "no_auth", "", {"security": "plain"}, PAUSE, "EMAIL_USE_TLS"),
     ("mail", "needs_smtputf8", "", {}, NEVER, "ASCII one"),
-    ("mail", "too_big", "", {}, NEVER, "EHLO SIZE"),
+    ("mail", "too_big", "", {}, NEVER, "names it as SIZE"),
     ("dot", "timeout", "", {}, UNKNOWN, "EMAIL_ON_UNKNOWN=hold"),
     ("dot", "dropped", "", {}, UNKNOWN, "may have been delivered"),
     ("dot", "protocol", "", {}, UNKNOWN, "may have been delivered"),

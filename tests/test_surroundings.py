@@ -47,6 +47,11 @@ def test_a_mailbox_is_read_by_tls_on_its_own_port_unless_said_otherwise():
     assert "canary" not in repr(checked(base=IMAP))
 
 
+def test_folders_without_a_mailbox_are_warned_of():
+    assert ids(checked(imap_folders="INBOX").warnings) == ["mail.imap_folders_unused"]
+    assert checked(base=IMAP, imap_folders="INBOX").warnings == ()
+
+
 @pytest.mark.parametrize(
     ("port", "word", "meant", "repairs"),
     [

@@ -101,7 +101,7 @@ def test_a_refused_token_is_not_told_as_a_wrong_password(host, reply, signature)
     [
         ("PLAIN LOGIN", by_token(OLD), "auth.no_token_login"),
         ("XOAUTH2", {"user": "ops", "password": SecretStr("x")}, "auth.only_tokens"),
-        ("", by_token(OLD), "auth.not_offered"),
+        ("", by_token(OLD), "auth.hidden"),
     ],
 )
 def test_a_login_that_the_server_does_not_speak_is_told_with_the_one_it_speaks(mechanisms, login, signature):

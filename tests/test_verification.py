@@ -1,17 +1,20 @@
 """The whole verification: what it says without settings, in the sandbox, of a server that refuses, and how it ends."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
 
 import pytest
+from imap_server import ImapServer
 from smtp_server import SmtpServer
 
 from mailer import verification
-from mailer.config import MailSettings
+from mailer.config import MailSettings, check
+from mailer.delivery import deliver
 from mailer.verification import Asked, WrongParameters, stages, verify
 from store import places
-from store.database import fetch
+from store.database import execute, fetch
 from store.errors import StoreError
 from store.redaction import masked_address
 
@@ -108,11 +111,13 @@ def test_a_server_without_a_mailbox_to_read_is_amber_and_says_how_to_read_back(r
     assert "IMAP_HOST" in row_of(done, stages.READ_BACK, stages.WARNING).fix
 
 
-def test_a_paused_account_is_told_with_the_command_that_lifts_the_pause(run):
+def test_a_paused_account_is_told_with_the_command_that_lifts_the_pause(run, desk):
     with SmtpServer({".": "535 5.7.8 not you"}) as server:
         run(smtp(server.port))
+        assert "python -m mailer resume" in fetch(desk.db, "SELECT fix FROM account_pause")[0][0]
         done = run(smtp(server.port))
-    assert "python -m mailer resume" in done.sentence
+    assert done.sentence.count("python -m mailer resume") == 1
+    assert done.sentence.endswith("verify again.")
 
 
 def test_a_record_that_cannot_be_opened_is_a_finding_of_the_settings(desk, sandboxed):
@@ -167,6 +172,71 @@ def test_without_a_recipient_only_the_sender_is_named_to_the_server(run):
     assert not any(command.startswith("RCPT") for command in server.commands)
 
 
+@pytest.mark.parametrize(("stop_after", "words"), [
+    (stages.SETTINGS, "(settings); no mail server was spoken to."), (stages.DNS, "(domain names); no mail server was"),
+    (stages.LOGIN, "(login); no mail was sent."), (stages.SEND, "(test invitation)."),
+])  # fmt: skip
+def test_a_run_that_ends_early_is_green_as_far_as_it_looked_and_says_what_was_not_done(run, stop_after, words):
+    with SmtpServer() as server:
+        done = run(smtp(server.port), stop_after=stop_after)
+    assert (done.light, done.sentence.startswith("Nothing is wrong as far as")) == (stages.GREEN, True)
+    assert words in done.sentence
+
+
+def test_a_run_that_read_nothing_back_does_not_sound_as_if_it_had(run):
+    with SmtpServer() as server:
+        done = run(smtp(server.port))
+    assert done.sentence.startswith("Nothing failed, but not everything was seen: what arrived was not read back.")
+
+
+def test_a_test_mail_that_was_not_taken_never_goes_later_and_is_not_counted(run, desk):
+    with SmtpServer({".": "452 4.3.1 no room"}) as server:
+        done = run(smtp(server.port))
+        assert fetch(desk.db, "SELECT state FROM notification") == [("superseded",)]
+        account = check(smtp(server.port), desk.settings).usable()
+        later = deliver(desk.db, account=account, settings=desk.settings, ring=desk.ring)
+    assert (later.waiting, later.is_clean) == (0, True)
+    assert re.match(r"Verify again in [5-8] minutes; if it stays so, ", row_of(done, stages.SEND, stages.FAILED).fix)
+
+
+def test_a_test_mail_that_another_run_left_is_withdrawn_by_the_next(run, desk, sandboxed):
+    run(sandboxed)
+    execute(desk.db, "UPDATE notification SET state = 'queued'")
+    run(sandboxed)
+    assert fetch(desk.db, "SELECT state FROM notification ORDER BY id") == [("superseded",), ("sent",)]
+
+
+def test_a_recipient_with_a_full_mailbox_is_not_taken_for_a_candidate(run):
+    with SmtpServer({".": "552 5.2.2 mailbox full"}) as server:
+        row = row_of(run(smtp(server.port)), stages.SEND, stages.FAILED)
+    assert (
+        row.evidence
+        == f"the server did not take the mail to {masked_address(TO)}: the mailbox is full (552 5.2.2 mailbox full)"
+    )
+    assert row.fix == "The recipient's mailbox is full: empty it, or name another recipient (--to), and verify again."
+
+
+def test_a_mail_to_another_mailbox_than_the_one_read_back_is_a_warning_and_no_failure(run):
+    imap = {
+        "imap_host": "127.0.0.1",
+        "imap_security": "plain",
+        "imap_user": "box@acme.org",
+        "imap_password": "x9-unsaid",
+    }
+    with SmtpServer() as server, ImapServer({"UID SEARCH": b"* SEARCH\r\n%s OK done\r\n"}) as mailbox:
+        done = run(smtp(server.port, imap_port=str(mailbox.port), **imap))
+    assert (done.light, done.exit_code) == (stages.AMBER, 0)
+    row = row_of(done, stages.READ_BACK, stages.WARNING)
+    assert f"does not get mail for {masked_address(TO)}" in row.evidence
+    assert "imap search in INBOX" in done.transcript
+
+
+def test_a_portals_address_that_is_none_is_a_wrong_parameter(run, sandboxed, desk):
+    with pytest.raises(WrongParameters) as refusal:
+        verify(Asked(TO, portal="x"), sandboxed, desk.settings, lambda: (desk.db, desk.ring))
+    assert (refusal.value.field, "'x' is no web address" in str(refusal.value)) == ("portal", True)
+
+
 def command(*arguments, **environment):
     given = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "sqlite://", **environment}
     return subprocess.run(
@@ -190,6 +260,16 @@ def test_the_command_in_the_sandbox_opens_the_link_at_a_portal_of_its_own(tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ok       Link: opens IV-1's page" in done.stdout
     assert "\nAMBER: " in done.stdout
+
+
+def test_the_command_says_a_refused_mail_in_its_rows_and_nowhere_else(tmp_path):
+    with SmtpServer({".": "554 5.7.1 spam"}) as server:
+        done = command(
+            "--to", TO, EMAIL_BACKEND="smtp", EMAIL_HOST="127.0.0.1", EMAIL_PORT=str(server.port),
+            DEFAULT_FROM_EMAIL="interviews@acme.org", SESSION_KEY_RING=str(tmp_path / "ring.json"),
+            DATABASE_URL=f"sqlite:///{tmp_path}/record.db",
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (17, "")
 
 
 def test_the_command_refuses_a_stage_that_it_does_not_know():

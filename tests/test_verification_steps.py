@@ -26,6 +26,12 @@ def test_the_light_and_the_first_thing_to_do_come_first():
     assert said.index("Login by PLAIN") < said.index("To fix: Correct EMAIL_HOST_PASSWORD.")
 
 
+def test_the_words_stand_beside_their_light_and_never_below_it():
+    said = verification_steps.light(done(GOOD)).data
+    assert "display: flex" in said
+    assert "flex: none" in said
+
+
 def test_what_failed_is_to_be_done_before_what_is_only_odd_and_each_thing_once():
     said = verification_steps.to_do(done(GOOD, ODD, BAD, replace(BAD, title="again"))).data
     assert said.index("Correct EMAIL_HOST_PASSWORD.") < said.index("ask the network team.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailer.account import HOLD, PLAIN, RESEND, SANDBOX, Account, ImapAccount, NameServer
 from mailer.config.encryption import security_of
+from mailer.config.link_address import check_links
 from mailer.config.logins import login_of
 from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import (
@@ -21,6 +22,7 @@ from mailer.config.readings import (
     read_port,
     read_whole,
 )
+from mailer.config.spelling import warn_of_unknown_names
 from mailer.config.surroundings import dkim_key_of, imap_of, name_server_of
 from mailer.errors import ConfigurationRefused
 from mailer.providers import is_loopback, provider_of
@@ -64,6 +66,7 @@ def check(mail: MailSettings, shared: Settings, sandbox_port: int = 0) -> Checke
     facts["dkim"] = dkim_key_of(mail, str(facts["from_address"]), notes)
     imap = imap_of(mail, facts, notes) if backend != SANDBOX else None
     name_server = name_server_of(mail.dns_server, notes)
+    warn_of_unknown_names(MailSettings.model_config["env_file"], notes)
     account = None if notes.findings else Account(backend=backend, **facts)
     imap = None if notes.findings else imap
     noted = (tuple(notes.repairs), tuple(notes.findings), tuple(notes.warnings))
@@ -95,12 +98,8 @@ def _smtp(mail: MailSettings, shared: Settings, notes: Notes) -> dict[str, objec
     name, sender = read_from(mail.default_from_email, notes, real=True, local=local)
     _sender_hints(host, login.user, sender, notes)
     allowed = read_flag("ALLOW_LOCAL_LINKS", mail.allow_local_links, notes)
-    if shared.links_are_local and host and not local and allowed is False:
-        notes.wrong(
-            "local_links",
-            f"BACKEND_URL={shared.backend_url} opens on this machine only, but mail goes to a real server.",
-            "set BACKEND_URL to what candidates can reach (or ALLOW_LOCAL_LINKS=True for a trial).",
-        )
+    if host:
+        check_links(shared, local=local, allowed=allowed, notes=notes)
     return {
         "host": host,
         "port": port,

@@ -21,6 +21,22 @@ _ONE_SOURCE = (
     " EMAIL_OAUTH_CLIENT_ID with its companions (Google and Microsoft)."
 )
 
+_GOOGLE_SHOWS = {
+    "CLIENT_ID": "the client's id, as console.cloud.google.com shows it under Clients",
+    "CLIENT_SECRET": "the client's secret, as console.cloud.google.com shows it under Clients",
+    "REFRESH_TOKEN": (
+        "the token that developers.google.com/oauthplayground gives for this client, the mailbox and the scope"
+        " https://mail.google.com/ (docs/mail.md tells how)"
+    ),
+}
+_MICROSOFT_SHOWS = {
+    "CLIENT_ID": "the application (client) id, as the Entra admin centre shows it under App registrations",
+    "TENANT": "the directory (tenant) id, as the Entra admin centre shows it under App registrations",
+    "CLIENT_SECRET": (
+        "the value (not the id) of a client secret of the application, or EMAIL_OAUTH_REFRESH_TOKEN to a person's token"
+    ),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -112,7 +128,9 @@ def _provider_rules(user: str, password: str, host: str, notes: Notes) -> str:
         notes.warn(
             "basic_auth_ends",
             "Microsoft 365 turns passwords for SMTP off by default at the end of December 2026.",
-            "set EMAIL_AUTH=xoauth2 with EMAIL_OAUTH_TENANT and EMAIL_OAUTH_CLIENT_ID, or move to another relay.",
+            "set EMAIL_AUTH=xoauth2, EMAIL_OAUTH_TENANT, EMAIL_OAUTH_CLIENT_ID, and EMAIL_OAUTH_CLIENT_SECRET (or a"
+            " person's EMAIL_OAUTH_REFRESH_TOKEN), and take EMAIL_HOST_PASSWORD out (docs/mail.md tells how); or use"
+            " another relay.",
         )
     return app_password(password, notes) if provider == "google" and password else password
 
@@ -197,10 +215,10 @@ def _library(mail: MailSettings, host: str, notes: Notes) -> Source | None:
     tenant = mail.email_oauth_tenant.strip()
     needed = {"CLIENT_ID": client_id}
     if provider == "google":
-        _needed(needed | {"CLIENT_SECRET": secret, "REFRESH_TOKEN": refresh}, notes)
+        _needed(needed | {"CLIENT_SECRET": secret, "REFRESH_TOKEN": refresh}, _GOOGLE_SHOWS, notes)
         _installed("google", "google.auth", notes)
         return GoogleTokens(client_id, SecretStr(secret), SecretStr(refresh))
-    _needed(needed | {"TENANT": tenant} | ({} if refresh else {"CLIENT_SECRET": secret}), notes)
+    _needed(needed | {"TENANT": tenant} | ({} if refresh else {"CLIENT_SECRET": secret}), _MICROSOFT_SHOWS, notes)
     _installed("microsoft", "msal", notes)
     if refresh:
         notes.warn(
@@ -216,11 +234,11 @@ def _secret(name: str, value: SecretStr, what: str, notes: Notes) -> str:
     return read_secret(value.get_secret_value(), notes, name=setting, about=f"oauth_{name.lower()}", what=what)
 
 
-def _needed(given: dict[str, str], notes: Notes) -> None:
+def _needed(given: dict[str, str], shown: dict[str, str], notes: Notes) -> None:
     for name, value in given.items():
         if not value:
             setting = f"EMAIL_OAUTH_{name}"
-            fix = f"set {setting} as the application's registration shows it."
+            fix = f"set {setting} to {shown[name]}."
             notes.wrong(f"oauth_{name.lower()}_missing", f"{setting} is not set.", fix)
 
 

@@ -25,6 +25,11 @@ _EXAMPLE_DOMAIN = re.compile(
     r"|your-?(?:domain|company|provider|server|org|organi[sz]ation|site)(?:\.[a-z-]+)*)|" + _YOURS + r"\S*",
     re.IGNORECASE,
 )
+_EXAMPLE_TEXT = re.compile(r"@(?:[\w-]*\.)*(?:domain$|your[-_ ]?(?:company|mail)'?s?[-_ ])", re.IGNORECASE)
+_YOUR_DOMAIN = (
+    "write the address that your mail account sends from; what is written after its @ now is a word of the example, to"
+    " be replaced by what stands after the @ in your company's mail addresses."
+)
 _EXAMPLE_PASSWORD = re.compile(
     r"(?:your|my|the|some)?[-_. ]*(?:g?mail|google|app|e-?mail|smtp|sendgrid|account|host|user)*[-_. ]*"
     r"(?:password|passwd)(?:[-_. ]?here)?"
@@ -228,7 +233,9 @@ def read_from(text: str, notes: Notes, *, real: bool, local: bool) -> tuple[str,
     """Name and address of the sender. `real`: through a real server, where an example cannot be the sender."""
     written = _WRITTEN_FROM.fullmatch(text.strip())
     name, address = (written["name"] or "", written["address"] or written["bare"] or "") if written else ("", "")
-    fix = "set DEFAULT_FROM_EMAIL to one address, like: Interviews <interviews@your-company's-domain>."
+    fix = (
+        "set DEFAULT_FROM_EMAIL to one address, like: Interviews <interviews@DOMAIN>, with your mail domain for DOMAIN."
+    )
     if not text.strip():
         notes.wrong("from_missing", "DEFAULT_FROM_EMAIL is not set.", fix)
         return "", ""
@@ -243,6 +250,10 @@ def read_from(text: str, notes: Notes, *, real: bool, local: bool) -> tuple[str,
 
 
 def _from_address(text: str, address: str, fix: str, notes: Notes, *, real: bool, local: bool) -> str:
+    if _EXAMPLE_TEXT.search(address):
+        what = f"DEFAULT_FROM_EMAIL={quoted(text)} is the example itself, with words that stand for something else."
+        notes.wrong("from_placeholder", what, _YOUR_DOMAIN)
+        return ""
     try:
         sender = checked(address)
     except AddressRefused as refused:

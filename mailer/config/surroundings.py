@@ -22,6 +22,9 @@ def imap_of(mail: MailSettings, smtp: dict[str, object], notes: Notes) -> ImapAc
     """The mailbox that is read back, None if none is set. `smtp` are the facts of the account that sends."""
     password = mail.imap_password.get_secret_value()
     if not "".join((mail.imap_host, mail.imap_port, mail.imap_security, mail.imap_user, password)).strip():
+        if mail.imap_folders.strip():
+            fix = "set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of the mailbox, or take IMAP_FOLDERS out."
+            notes.warn("imap_folders_unused", "IMAP_FOLDERS is set, but no mailbox that is read back.", fix)
         return None
     host = read_host(mail.imap_host, notes, "IMAP_HOST", "IMAP")
     local = is_loopback(host)

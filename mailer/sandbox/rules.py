@@ -119,20 +119,6 @@ class NotFor:
 
 
 @dataclass(frozen=True, slots=True)
-class TooBig:
-    """Mails that announce more than so many bytes are refused (RFC 1870)."""
-
-    size: int
-    says: Answer = "552 5.3.4 Message size exceeds fixed limit"
-
-    def answer(self, moment: Moment) -> Answer | None:
-        if moment.step != MAIL:
-            return None
-        announced = moment.argument.upper().partition(" SIZE=")[2].split(" ")[0]
-        return self.says if announced.isdecimal() and int(announced) > self.size else None
-
-
-@dataclass(frozen=True, slots=True)
 class Between:
     """From `begin` to `end`, in seconds since the server began, each step of the kind is answered so."""
 

@@ -20,7 +20,7 @@ from mailer.quality import check_message, spamassassin
 from mailer.verification import stages
 from mailer.verification.stages import FAILED, OK, WARNING, Row
 from mailer.verification.trial import Trial
-from store import database, times
+from store import database, sessions, times
 from store.database import Database
 from store.redaction import masked_address
 from store.session_keys import KeyRing
@@ -30,6 +30,13 @@ _NO_IMAP = (
     "set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of the mailbox that gets the test mail (LIVE_EMAIL_TO or the recipient),"
     " or look there yourself: the mail, in the inbox, with its invitation."
 )
+_NOT_OURS = (
+    "look into that mailbox yourself: the mail, in the inbox, with its invitation. To have it read back, name the mailbox"
+    " of IMAP_USER as recipient (--to), or set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of the recipient's."
+)
+_ELSEWHERE = 10.0
+"""Seconds that a mail is waited for which the mailbox is not known to get: it may be the recipient's by another name."""
+_SAYS = {sessions.EARLY: "that the interview is not open yet", sessions.OPEN: "that the interview can begin"}
 _NOT_ARRIVED = (
     "look for bounces in the sender's mailbox and at the provider; if mails only come late, wait longer next time."
 )
@@ -59,10 +66,19 @@ class Look:
                     seen = "not read back: no mailbox is set that could be read"
                     row = self._row(stages.READ_BACK, "Arrival", WARNING, seen, at, _NO_IMAP, "read_back.no_imap")
                     return [row, stages.not_run(stages.CALENDAR, "needs read back")] if has_calendar else [row]
-                copies = _arrived(mailbox, self._case.message_id, wait)
-                return self._judged(copies, at, wait, has_calendar)
+                return self._looked_for(mailbox, at, wait, has_calendar)
         except MailerError as error:
             return [self._row(stages.READ_BACK, "Arrival", FAILED, str(error), at, error.fix, "read_back.refused")]
+
+    def _looked_for(self, mailbox: Mailboxes, at: float, wait: float, has_calendar: bool) -> list[Row]:
+        recipient = self._case.recipient
+        is_ours = not isinstance(mailbox, ImapMailbox) or mailbox.receives(recipient)
+        copies = _arrived(mailbox, self._case.message_id, wait if is_ours else min(wait, _ELSEWHERE))
+        if copies or is_ours:
+            return self._judged(copies, at, wait, has_calendar)
+        seen = f"not read back: this mailbox does not get mail for {masked_address(recipient)}, as far as it shows"
+        row = self._row(stages.READ_BACK, "Arrival", WARNING, seen, at, _NOT_OURS, "read_back.not_ours")
+        return [row, stages.not_run(stages.CALENDAR, "needs read back")] if has_calendar else [row]
 
     def _judged(self, copies: Sequence[Delivered], at: float, wait: float, has_calendar: bool) -> list[Row]:
         if not copies:
@@ -111,9 +127,11 @@ class Look:
             seen = ""
         return self._told(stages.CALENDAR, "Calendar", at, seen, problems)
 
-    def open_link(self, address: str) -> list[Row]:
-        """The row of the booked link, opened at the portal at `address` as the candidate's browser would."""
-        at = time.monotonic()
+    def open_link(self, address: str, at: float) -> list[Row]:
+        """The row of the booked link, opened at the portal at `address` as the candidate's browser would.
+
+        `at` is when the looking began (monotonic seconds): the start of a portal is a part of it.
+        """
         try:
             with PortalClient(address, self.settings.backend_host) as portal:
                 portal.check(database.database_id(self.db))
@@ -122,7 +140,8 @@ class Look:
                 )
         except (PortalUnusable, NotOpened) as error:
             return [self._row(stages.LINK, "Link", FAILED, str(error), at, error.fix, "link.not_opened")]
-        seen = f"opens {' and '.join(page.references)}'s page at {address}; it says {page.state}"
+        says = _SAYS.get(page.state, page.state)
+        seen = f"opens {' and '.join(page.references)}'s page at {address}; the page says {says}"
         return self._told(stages.LINK, "Link", at, seen, problems)
 
     def _told(self, stage: str, title: str, at: float, seen: str, problems: Sequence[Problem]) -> list[Row]:

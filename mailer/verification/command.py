@@ -1,6 +1,7 @@
 """`python -m mailer verify`: the email verification for a terminal and for scripts. What it does is `verification`'s."""
 
 import argparse
+import logging
 import sys
 
 from mailer.verification import run as verification
@@ -9,6 +10,10 @@ from mailer.verification.run import Asked, WrongParameters
 from mailer.verification.stages import Row
 
 PARAMETERS_WRONG = 2
+TRANSCRIPT = (
+    "print what was said to the mail server up to its answer to sender and recipient, and what was asked of the mailbox;"
+    " secrets masked (the mail itself goes by a connection of its own: its last answer is in the row of the test mail)"
+)
 
 
 def add_to(commands: argparse._SubParsersAction) -> None:
@@ -22,15 +27,15 @@ def add_to(commands: argparse._SubParsersAction) -> None:
         "--to", default="", help="who gets the test mail (default: the mailbox that is read back, else the sender)"
     )
     parser.add_argument("--stop-after", default=stages.CALENDAR, help=f"the last stage: {', '.join(stages.BY_NAME)}")
-    parser.add_argument(
-        "--portal", default="", help="where the portal listens (default: BACKEND_URL if public, else its own)"
-    )
+    parser.add_argument("--portal", default="", help="where the link is opened (default: BACKEND_URL)")
     parser.add_argument("--wait", type=float, default=120.0, help="seconds that the test mail may take to arrive")
-    parser.add_argument("--transcript", action="store_true", help="print the conversation, secrets masked")
+    parser.add_argument("--transcript", action="store_true", help=TRANSCRIPT)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
+    # Its rows say everything once; without a handler the log's warnings would come to the terminal as well.
+    logging.getLogger().addHandler(logging.NullHandler())
     asked = Asked(options.to, options.stop_after, options.portal, options.wait)
     try:
         done = verification.verify_here(asked, told=_tell)

@@ -12,10 +12,11 @@ from datetime import datetime, timedelta
 from mailer.account import PLAIN, SSL, Account
 from mailer.certificates import Encryption
 from mailer.errors import Failure, Refused
+from mailer.general_replies import TOO_BIG
 from mailer.letters import Letter
 from mailer.session import Session
 from mailer.signatures import LATER, classify
-from mailer.verification import stages
+from mailer.verification import advice, stages
 from mailer.verification.stages import FAILED, NOT_RUN, OK, WARNING, Row
 from store import times
 from store.redaction import masked_address
@@ -23,6 +24,8 @@ from store.redaction import masked_address
 LINE = (stages.CONNECT, stages.HELLO, stages.TLS, stages.LOGIN, stages.ADDRESSES)
 DAYS_LEFT = 21
 """A certificate with fewer days left is warned of."""
+MAIL_BYTES = 6000
+"""About what an invitation has, with a signature."""
 _SHOWN_FEATURES = 12
 
 
@@ -106,6 +109,13 @@ class _Look:
         with self._row(stages.HELLO) as row:
             self.session.greet(self.ends_at)
             row.evidence = f"{self.session.banner}; offers {_features(self.session)}"
+            if 0 < self.session.size_limit < MAIL_BYTES:
+                self._too_small(row)
+
+    def _too_small(self, row: "_Entry") -> None:
+        limit = f"the server takes mails up to {self.session.size_limit} bytes"
+        what = f"{limit}, and an invitation has about {MAIL_BYTES / 1000:g} kB ({row.evidence})"
+        row.fail("message.too_big", what, TOO_BIG)
 
     def _secure(self) -> None:
         with self._row(stages.TLS) as row:
@@ -233,10 +243,10 @@ class _Entry:
 
     def refuse(self, failure: Failure) -> None:
         verdict = classify(failure)
-        self.result, self.code, self.fix = FAILED if self.blocks else WARNING, verdict.signature_id, verdict.fix
-        self.evidence = f"{verdict.cause} ({failure})"
-        if verdict.decision == LATER and verdict.pause_seconds:
-            self.fix += f" Verify again after {times.duration_words(verdict.pause_seconds)}."
+        self.result, self.code = FAILED if self.blocks else WARNING, verdict.signature_id
+        self.evidence = advice.evidence(verdict.signature_id, str(failure), verdict.cause)
+        wait = verdict.pause_seconds if verdict.decision == LATER else 0
+        self.fix = advice.fix_of(verdict.signature_id, verdict.fix, wait)
 
     def row(self, stage: str, title: str, began: float) -> Row:
         return Row(

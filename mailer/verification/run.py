@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailer.config import MailSettings
 from mailer.errors import MailerError
-from mailer.verification import stages, walk
+from mailer.verification import portal_place, stages, walk
 from mailer.verification.stages import AMBER, FAILED, GREEN, NOT_RUN, RED, WARNING, Row
 from mailer.verification.walk import Asked, Record
 from store import addresses, database, session_keys, settings, times
@@ -16,6 +16,7 @@ from store.errors import Finding, SettingsError
 from store.session_keys import KeyRing
 from store.settings import Settings
 
+_WHOLE = "from the settings to the opened link"
 _WITHOUT_RECIPIENT = tuple(
     stage.name for stage in stages.STAGES if stage.exit_code < stages.BY_NAME[stages.SEND].exit_code
 )
@@ -58,15 +59,29 @@ class Verification:
         if self.light == RED:
             return f"Mail does not work yet. {first.title}: {first.evidence} To fix: {first.fix}"
         if self.light == GREEN:
-            return f"Mail works, {self._reach}."
+            whole = self.stop_after == stages.CALENDAR
+            return f"Mail works, {_WHOLE}." if whole else f"Nothing is wrong {self._part}."
         to_do = f" Still to do: {first.evidence} To fix: {first.fix}" if first else ""
-        return f"Nothing failed, {self._reach}.{to_do}"
+        return f"Nothing failed{self._reach}.{to_do}"
 
     @property
     def _reach(self) -> str:
-        if self.stop_after == stages.CALENDAR:
-            return "from the settings to the opened link"
-        return f"as far as this run was to look ({stages.BY_NAME[self.stop_after].title.lower()})"
+        """How far the run could look, as the end of a sentence."""
+        if unseen := dict.fromkeys(stages.UNSEEN[row.code] for row in self.rows if row.code in stages.UNSEEN):
+            return f", but not everything was seen: {', and '.join(unseen)}"
+        return f", {_WHOLE}" if self.stop_after == stages.CALENDAR else f" {self._part}"
+
+    @property
+    def _part(self) -> str:
+        last = stages.BY_NAME[self.stop_after]
+        return f"as far as this run was to look ({last.title.lower()}){_left_out(last)}"
+
+
+def _left_out(last: stages.Stage) -> str:
+    """What a run that ends with this stage has not done."""
+    if last.exit_code < stages.BY_NAME[stages.CONNECT].exit_code:
+        return "; no mail server was spoken to"
+    return "; no mail was sent" if last.exit_code < stages.BY_NAME[stages.SEND].exit_code else ""
 
 
 class WrongParameters(MailerError):
@@ -127,6 +142,9 @@ def _check_parameters(asked: Asked) -> None:
     if not 0 < asked.wait <= walk.LONGEST_WAIT:
         fix = f"give 1 to {walk.LONGEST_WAIT:g} seconds."
         raise WrongParameters("wait", "The wait for the test mail is out of its bounds.", fix)
+    if asked.portal and not portal_place.is_address(asked.portal):
+        fix = "write it like http://127.0.0.1:8000 or https://interviews.example.com (leave it out for BACKEND_URL)."
+        raise WrongParameters("portal", f"The portal's address {asked.portal[:80]!r} is no web address.", fix)
     if asked.recipient is None and asked.stop_after not in _WITHOUT_RECIPIENT:
         raise WrongParameters("recipient", "A test mail needs a recipient.", "name one, or stop after addresses.")
     if asked.recipient:

@@ -38,6 +38,14 @@ STAGES = (
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
+OWN_PORTAL = "link.own_portal"
+UNSEEN = {
+    "read_back.no_imap": "what arrived was not read back",
+    "read_back.not_ours": "what arrived was not read back",
+    OWN_PORTAL: "the link does not open at BACKEND_URL",
+}
+"""By the code of a warning, what the run could not see of the way of a mail."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:

@@ -3,9 +3,9 @@
 What a stage looks at is in `config`, `dns_checks`, `line_checks`, `trial` and `arrival`.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,10 +13,12 @@ from mailer import mailboxes, portal_process
 from mailer.account import SANDBOX, Account
 from mailer.config import Checked, MailSettings, check
 from mailer.delivery import reachable
-from mailer.verification import arrival, dns_checks, line_checks, stages, trial
+from mailer.verification import advice, arrival, dns_checks, line_checks, portal_place, stages, trial
+from mailer.verification.portal_place import Trouble
 from mailer.verification.stages import FAILED, OK, WARNING, Row
 from mailer.verification.trial import Trial
-from store import addresses, times
+from store import addresses, history, times
+from store.accounts import Pause
 from store.database import Database
 from store.errors import Finding, SettingsError, StoreError
 from store.redaction import masked_address, one_line, redact
@@ -25,6 +27,8 @@ from store.settings import Settings
 
 LONGEST_WAIT = 3600.0
 _LINE = (stages.CONNECT, stages.HELLO, stages.TLS, stages.LOGIN, stages.ADDRESSES)
+# What is proven of a batch says "prove again"; here the same fixes are read by somebody else.
+_AGAIN = re.compile(r"(?:prove|verify) again", re.IGNORECASE)
 _SANDBOX_FIX = "set EMAIL_BACKEND=smtp and the settings of the account that sends, then verify again."
 
 Record = Callable[[], tuple[Database, KeyRing]]
@@ -36,7 +40,9 @@ class Asked:
 
     `recipient` gets the test mail; empty: the mailbox that is read back, or the sender; None: nobody is named to the
     server, only the sender. `stop_after` is a stage's name.
-    `portal` is where the portal listens; empty: BACKEND_URL if that is public, else a portal of this run's own.
+    `portal` is where the portal listens; empty: BACKEND_URL. Only in the sandbox, and where BACKEND_URL is this machine
+    and nothing answers there, a portal of this run's own is opened instead (the latter is a warning).
+    `before_batch`: candidates get their mails next, so a link that nobody could open is a failure.
     `wait` is seconds that the test mail may take to arrive. `rates_spam` asks SpamAssassin, where it is installed, which
     takes some seconds.
     """
@@ -47,6 +53,12 @@ class Asked:
     wait: float = 120.0
     dkim_selectors: tuple[str, ...] = ()
     rates_spam: bool = True
+    before_batch: bool = False
+
+    @property
+    def again(self) -> str:
+        """What somebody does after a repair."""
+        return "run the batch again" if self.before_batch else "verify again"
 
 
 @dataclass(slots=True)
@@ -93,9 +105,14 @@ class Walk:
     def _add(self, rows: Iterable[Row]) -> None:
         for row in rows:
             # Once more, whatever a stage took care of: servers and libraries wrote parts of this.
-            row = replace(row, evidence=one_line(redact(row.evidence)), fix=one_line(redact(row.fix)))
+            fix = _AGAIN.sub(self._again, row.fix)
+            row = replace(row, evidence=one_line(redact(row.evidence)), fix=one_line(redact(fix)))
             self.rows.append(row)
             self.told(row)
+
+    def _again(self, found: re.Match[str]) -> str:
+        again = self.asked.again
+        return again.capitalize() if found[0][0].isupper() else again
 
     def _settings(self, mail: MailSettings) -> Checked:
         at = time.monotonic()
@@ -137,8 +154,8 @@ class Walk:
     def _line(self, account: Account, recipient: str) -> None:
         wanted = [name for name in _LINE if self._wants(name)]
         if wanted and self._may(stages.CONNECT):
-            trace = lambda line: self.transcript.append(redact(line))  # noqa: E731
-            self._add(line_checks.check_line(account, recipient, last=wanted[-1], began=self.began, trace=trace))
+            given = {"last": wanted[-1], "began": self.began, "trace": self._trace}
+            self._add(line_checks.check_line(account, recipient, **given))
 
     def _mail(self, account: Account, checked: Checked, recipient: str, db: Database, ring: KeyRing) -> None:
         """What needs a mail: it is sent, read back, its link opened, its calendar read."""
@@ -160,23 +177,40 @@ class Walk:
         if self._wants(stages.LINK):
             self._link(look, account)
         if self._wants(stages.READ_BACK):
-            mailbox = mailboxes.readable(checked, self.started)
+            mailbox = mailboxes.readable(checked, self.started, self._trace)
             self._add(look.read_back(mailbox, self.asked.wait, has_calendar=self._wants(stages.CALENDAR)))
 
     def _link(self, look: arrival.Look, account: Account) -> None:
+        """The link is opened where candidates open it, or as asked; in the sandbox at a portal of this run's own."""
         at = time.monotonic()
-        try:
-            with self._portal(account) as address:
-                self._add(look.open_link(address))
-        except portal_process.PortalFailed as error:
-            self._add([self._timed(stages.LINK, "Portal", FAILED, str(error), at, error.fix, "link.portal")])
+        if account.backend == SANDBOX and not self.asked.portal:
+            self._add(self._at_own_portal(look, at))
+            return
+        address = self.asked.portal or self.shared.backend_url
+        setting = "the portal's address" if self.asked.portal else "BACKEND_URL"
+        trouble = portal_place.trouble_at(address, setting)
+        if trouble is None:
+            self._add(look.open_link(address, at))
+        elif (
+            trouble.is_silent and not self.asked.portal and self.shared.links_are_local and not self.asked.before_batch
+        ):
+            self._add(_not_at_backend(row, trouble) for row in self._at_own_portal(look, at))
+        else:
+            code = f"link.{trouble.code}"
+            self._add([self._timed(stages.LINK, "Link", FAILED, trouble.what, at, trouble.fix, code)])
 
-    def _portal(self, account: Account) -> AbstractContextManager[str]:
-        """Where the link is opened: as asked, at the public address, or at a portal of this run's own."""
-        is_public = account.backend != SANDBOX and not self.shared.links_are_local
-        if self.asked.portal or is_public:
-            return nullcontext(self.asked.portal or self.shared.backend_url)
-        return portal_process.running(self.environment)
+    def _at_own_portal(self, look: arrival.Look, at: float) -> list[Row]:
+        try:
+            with portal_process.running(self.environment) as address:
+                started = time.monotonic() - at
+                rows = look.open_link(address, at)
+        except portal_process.PortalFailed as error:
+            return [self._timed(stages.LINK, "Portal", FAILED, str(error), at, error.fix, "link.portal")]
+        took = f", a portal of this run's own, which took {started:.1f} s to start"
+        return [replace(row, evidence=row.evidence + took) if row.result == OK else row for row in rows]
+
+    def _trace(self, line: str) -> None:
+        self.transcript.append(redact(line))
 
     def _sending(self, told: tuple[str, str, str, str], at: float) -> Row:
         result, seen, fix, code = told
@@ -228,6 +262,13 @@ def _finding(found: Finding, result: str) -> Row:
     return Row(stages.SETTINGS, "Settings", result, found.what, found.fix, found.id)
 
 
+def _not_at_backend(row: Row, trouble: Trouble) -> Row:
+    if row.result != OK:
+        return row
+    seen = f"opened at a portal of this run's own, not at BACKEND_URL, so candidates cannot open it yet: {trouble.what}"
+    return replace(row, result=WARNING, evidence=seen, fix=trouble.fix, code=stages.OWN_PORTAL)
+
+
 def _sent(sent: Trial, recipient: str) -> tuple[str, str, str, str]:
     """Result, evidence, fix and code of the sending."""
     who, mail = masked_address(recipient), sent.mail
@@ -235,12 +276,30 @@ def _sent(sent: Trial, recipient: str) -> tuple[str, str, str, str]:
         return OK, f"the server has taken it for {who}: {mail.reply or 'no words'}", "", ""
     if sent.pause is not None:
         since = times.iso(times.from_epoch(sent.pause.paused_at))
-        fix = f"{sent.pause.fix} Then run `python -m mailer resume`, and verify again."
-        return FAILED, f"sending is paused since {since}: {sent.pause.reason}", fix, f"send.{sent.pause.signature}"
-    fix = mail.fix or "verify again when the server takes mail; the test mail waits in the outbox."
-    return (
-        FAILED,
-        f"the mail to {who} is {mail.state}: {mail.reply or 'no reason is recorded'}",
-        fix,
-        f"send.{mail.state}",
-    )
+        reason = advice.evidence(sent.pause.signature, sent.pause.reason)
+        return (
+            FAILED,
+            f"sending is paused since {since}: {reason}",
+            _unpaused(sent.pause),
+            f"send.{sent.pause.signature}",
+        )
+    code = f"send.{sent.signature or mail.state}"
+    if mail.state in history.IN_HAND:
+        fix = "see whether another delivery (`make deliver`) is at work on this record, and verify again."
+        return FAILED, f"the mail to {who} is in the hands of another program", fix, code
+    reason = advice.evidence(sent.signature, mail.reply) or "no reason is recorded"
+    outcome = "the server may have taken" if mail.state in ("unknown", history.HELD) else "the server did not take"
+    return FAILED, f"{outcome} the mail to {who}: {reason}", _sending_fix(sent), code
+
+
+def _unpaused(pause: Pause) -> str:
+    fix = advice.fix_of(pause.signature, pause.fix)
+    lifted = "" if "mailer resume" in fix else " Then run `python -m mailer resume`."
+    return f"{fix}{lifted} Then verify again."
+
+
+def _sending_fix(sent: Trial) -> str:
+    signature = "line.outcome_unknown" if sent.mail.state in ("unknown", history.HELD) else sent.signature
+    wait = 0.0 if sent.mail.next_at is None else (sent.mail.next_at - sent.sent_at).total_seconds()
+    fix = advice.fix_of(signature, sent.mail.fix, wait if sent.mail.state == "queued" else 0)
+    return fix or "verify again when the server takes mail."
