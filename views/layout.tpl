@@ -17,7 +17,7 @@
 {{!base}}
 <footer class="bottom"><p>{{t('page.help')}}</p></footer>
 </div>
-<div class="messages"><p class="hint" data-warning hidden></p><p class="remark" data-remark hidden></p><p class="notice" role="alert" data-notice hidden></p></div>
+<aside class="messages" aria-label="{{t('page.messages')}}"><p class="hint" data-warning hidden></p><p class="remark" data-remark hidden></p><p class="notice" role="alert" data-notice hidden></p></aside>
 <p class="unseen" role="status" data-spoken></p>
 </body>
 </html>
