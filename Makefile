@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Half of the tests' time is waiting: for browsers, servers and clocks.
+WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 READY := $(VENV)/.ready
 
 .PHONY: demo demo-now test torture audit screenshots portal deliver verify lab bench lint clean help
@@ -24,7 +26,7 @@ demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
 	@$(BIN)/python -m notebooks.demo_now
 
 test: $(READY) ## all tests (pytest, and nbval on every notebook)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 torture: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long -s

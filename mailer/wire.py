@@ -75,7 +75,7 @@ class Wire:
             raise WireFault("timeout", "no answer to the TLS handshake") from error
         except ssl.SSLCertVerificationError as error:
             raise WireFault("certificate", error.verify_message or str(error)) from error
-        except ssl.SSLEOFError as error:
+        except (ssl.SSLEOFError, ssl.SSLSyscallError, ssl.SSLZeroReturnError) as error:
             raise WireFault("dropped", "closed during the TLS handshake") from error
         except ssl.SSLError as error:
             raise WireFault("tls", error.reason or str(error)) from error

@@ -3,6 +3,7 @@
 import os
 import secrets
 import shutil
+import signal
 from datetime import UTC, datetime, timedelta
 
 import booking_desk
@@ -20,6 +21,10 @@ SETTINGS = ("EMAIL_", "DATABASE_URL", "BACKEND_URL", "SESSION_KEY", "DEFAULT_FRO
             "ALLOW_LOCAL", "OPS_", "CANDIDATES_", "IMAP_", "DKIM_", "DNS_SERVER", "LIVE_EMAIL", "RUNS_",
             "JOB_STARTED_BY")  # fmt: skip
 NOW = datetime(2026, 11, 20, 6, 0, tzinfo=UTC)
+
+
+# A shell that starts programs in the background lets them ignore this, and what they start inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def need(present: object, reason: str) -> None:
