@@ -66,7 +66,7 @@ def test_a_text_that_came_late_is_said_to_be_written_in_time(here, begun, page):
     end(here, booked, page)
     page.wait_for_selector("[data-late]:text-is('What you wrote last was written in time, but reached us only after the end."
                            " The team sees it apart from your answers.')")  # fmt: skip
-    assert "No answer arrived before the end." in said(page)
+    page.wait_for_selector("main:has-text('No answer arrived before the end.')")
     assert copies(here, booked) == [("Written in the tunnel", "late")]
 
 
