@@ -40,7 +40,7 @@ def check_line(
     all together by its `deadline`. `trace` gets the conversation, line by line, without secrets.
     """
     look = _Look(account, recipient, clock, trace, now, began, clock() + account.deadline)
-    wanted = [name for name in LINE if stages.BY_NAME[name].exit_code <= stages.BY_NAME[last].exit_code]
+    wanted = [name for name in LINE if stages.exit_code_of(name) <= stages.exit_code_of(last)]
     try:
         for name in _order(account, wanted):
             look.stage(name)

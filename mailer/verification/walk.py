@@ -97,7 +97,7 @@ class Walk:
         return tuple(sorted(self.rows, key=lambda row: order.index(row.stage)))
 
     def _wants(self, stage: str) -> bool:
-        return stages.BY_NAME[stage].exit_code <= stages.BY_NAME[self.asked.stop_after].exit_code
+        return stages.exit_code_of(stage) <= stages.exit_code_of(self.asked.stop_after)
 
     def _may(self, stage: str) -> bool:
         return self._wants(stage) and not stages.missing(stage, self.rows)
