@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from notebooks import jobs
-from notebooks.verdict import BUSY_CODE, EXIT_CODES
+from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from store import places
 from store.errors import Refusal, SettingsError
 from store.job_runs import STOPPED, WRONG_SETTINGS

@@ -4,9 +4,8 @@ import json
 import shlex
 from collections.abc import Iterable, Sequence
 
-from notebooks import kinds
-from notebooks.parameter_cell import Parameter, Sheet
-from notebooks.parameters import LOG_FILE
+from notebooks.parameters import LOG_FILE, kinds
+from notebooks.parameters.cell import Parameter, Sheet
 from store import times
 from store.job_runs import JobRunRow
 

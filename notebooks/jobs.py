@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notebooks import parameters
-from notebooks.parameter_cell import Sheet, read_notebook
+from notebooks.parameters.cell import Sheet, read_notebook
 from store.errors import StoreError
 
 FOLDER = Path(__file__).resolve().parent

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from notebooks.artefact_check import ArtefactCheck
+from notebooks.runner.artefact_check import ArtefactCheck
 
 SECRET = 'päss"wörd&<1>'
 KEY = "k1" + "a2" * 24

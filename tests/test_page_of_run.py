@@ -7,7 +7,8 @@ import nbformat
 import page_office
 import pytest
 
-from notebooks import counts, page
+from notebooks import counts
+from notebooks.runner import page
 
 browser = page_office.browser
 DOT = base64.b64encode(

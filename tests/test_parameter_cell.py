@@ -5,8 +5,8 @@ from typing import Literal
 
 import pytest
 
-from notebooks import parameter_cell
-from notebooks.parameter_cell import REQUIRED, CellRefused, Parameter, read_cell
+from notebooks.parameters import cell as parameter_cell
+from notebooks.parameters.cell import REQUIRED, CellRefused, Parameter, read_cell
 from store import places
 
 NOTEBOOKS = sorted((places.ROOT / "notebooks").glob("*.ipynb"))

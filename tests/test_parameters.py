@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from notebooks import parameters
-from notebooks.parameter_cell import read_cell
+from notebooks.parameters.cell import read_cell
 from store.errors import SettingsError
 
 CELL = read_cell(

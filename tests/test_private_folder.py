@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from notebooks.private_folder import private_folder
+from notebooks.runner.private_folder import private_folder
 
 
 @pytest.fixture(autouse=True)

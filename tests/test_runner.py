@@ -11,8 +11,8 @@ import job_office
 import pytest
 from job_office import JobOffice, is_alive, outputs, wait_until
 
-from notebooks import heart, watch
-from notebooks.run_files import RunFiles
+from notebooks.runner import heart, watch
+from notebooks.runner.run_files import RunFiles
 from store import job_locks, job_runs
 from store.database import execute, fetch
 from store.job_locks import JobBusy
@@ -237,5 +237,5 @@ def test_a_killed_runner_takes_its_kernel_along_is_told_as_died_and_the_next_run
 
 def test_two_runs_of_one_second_get_files_of_their_own(tmp_path, monkeypatch):
     names = iter(["same", "same", "other"])
-    monkeypatch.setattr("notebooks.run_files.run_name", lambda: next(names))
+    monkeypatch.setattr("notebooks.runner.run_files.run_name", lambda: next(names))
     assert [RunFiles.make(tmp_path).name for _ in range(2)] == ["same", "other"]

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from notebooks import starter
+from notebooks.runner import starter
 from store import places
 
-TELL = "from notebooks.starter import starter; print(starter().started_by)"
+TELL = "from notebooks.runner.starter import starter; print(starter().started_by)"
 
 
 def told(environment, *before):

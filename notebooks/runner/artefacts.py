@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from notebooks import page, verdict
-from notebooks.artefact_check import ArtefactCheck, Hit
-from notebooks.run_files import RunFiles
-from notebooks.verdict import Verdict
+from notebooks.runner import page, verdict
+from notebooks.runner.artefact_check import ArtefactCheck, Hit
+from notebooks.runner.run_files import RunFiles
+from notebooks.runner.verdict import Verdict
 from store import places
 from store.job_runs import BLOCKED
 

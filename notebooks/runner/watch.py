@@ -5,7 +5,7 @@ import threading
 import time
 from types import FrameType, TracebackType
 
-from notebooks.private_kernel import PrivateKernel
+from notebooks.runner.private_kernel import PrivateKernel
 from store.job_runs import OUT_OF_TIME, STOPPED
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

@@ -5,8 +5,8 @@ import threading
 import time
 from types import TracebackType
 
-from notebooks.private_kernel import PrivateKernel
-from notebooks.watch import Watch
+from notebooks.runner.private_kernel import PrivateKernel
+from notebooks.runner.watch import Watch
 from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import StoreError

@@ -9,14 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebooks import artefacts, counts
-from notebooks.execution import execute
-from notebooks.heart import Heart
+from notebooks import counts
 from notebooks.jobs import Job
 from notebooks.parameters import LOG_FILE
-from notebooks.run_files import RunFiles
-from notebooks.starter import code_version, starter
-from notebooks.watch import Watch
+from notebooks.runner import artefacts
+from notebooks.runner.execution import execute
+from notebooks.runner.heart import Heart
+from notebooks.runner.run_files import RunFiles
+from notebooks.runner.starter import code_version, starter
+from notebooks.runner.watch import Watch
 from store import database, job_locks, job_runs, places
 from store.database import Database
 from store.errors import DatabaseUnusable, StoreError

@@ -7,9 +7,9 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from notebooks import kinds
-from notebooks.parameter_cell import REQUIRED, Parameter
-from notebooks.secret_names import is_secret
+from notebooks.parameters import kinds
+from notebooks.parameters.cell import REQUIRED, Parameter
+from notebooks.parameters.secret_names import is_secret
 from store.errors import Finding, SettingsError
 
 LOG_FILE = "log_file"

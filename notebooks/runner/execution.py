@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebooks import verdict
-from notebooks.heart import Heart
-from notebooks.private_kernel import PrivateKernel
-from notebooks.verdict import Verdict
-from notebooks.watch import Interrupted, Watch
+from notebooks.runner import verdict
+from notebooks.runner.heart import Heart
+from notebooks.runner.private_kernel import PrivateKernel
+from notebooks.runner.verdict import Verdict
+from notebooks.runner.watch import Interrupted, Watch
 from store import places
 from store.job_runs import KERNEL_DIED
 
@@ -50,7 +50,7 @@ def _run(
     from nbclient.exceptions import CellControlSignal, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    from notebooks.kernel_manager import manager_of
+    from notebooks.runner.kernel_manager import manager_of
 
     # Its own reading of the parameters cell warns of what is right; they were checked before.
     logging.getLogger("papermill").setLevel(logging.ERROR)

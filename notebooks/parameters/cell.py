@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from notebooks import kinds
-from notebooks.secret_names import is_secret
+from notebooks.parameters import kinds
+from notebooks.parameters.secret_names import is_secret
 from store import places
 from store.errors import StoreError
 

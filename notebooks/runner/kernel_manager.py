@@ -6,7 +6,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
-from notebooks.private_kernel import PrivateKernel
+from notebooks.runner.private_kernel import PrivateKernel
 
 
 def manager_of(kernel: PrivateKernel) -> type[AsyncKernelManager]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from notebooks.private_folder import private_folder
+from notebooks.runner.private_folder import private_folder
 from store import places
 
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
