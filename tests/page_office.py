@@ -6,6 +6,7 @@ microphone and camera; a page may use them where its context was granted them.
 
 import shutil
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
@@ -18,16 +19,27 @@ from store.questions import Question
 
 __all__ = ["ASKED", "DAY", "HOUR", "MINUTE", "PATIENCE"]
 
-PATIENCE = 8000
+PATIENCE = 20_000
 """Milliseconds that a page may take to show what is waited for."""
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first is the same browser without windows, which costs half; only its answer to a request for a microphone differs."""
 ARGUMENTS = ("--no-sandbox", "--use-fake-device-for-media-stream")
 ASKED = (Question("Who are you?"), Question("Why nursing?"), Question("What next?"))
 
 
-def launched(kind, arguments=ARGUMENTS):
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+def launched(kind, arguments=ARGUMENTS, programs=PROGRAMS):
+    chromium = next(filter(None, map(shutil.which, programs)), None)
     need(chromium, "no chromium on this machine")
     return kind.launch(executable_path=chromium, args=arguments)
+
+
+@contextmanager
+def browsing(arguments=ARGUMENTS, programs=PROGRAMS):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        running_browser = launched(playwright.chromium, arguments, programs)
+        yield running_browser
+        running_browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +83,8 @@ def begun(here, book):
 
 @pytest.fixture(scope="module")
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as playwright:
-        running_browser = launched(playwright.chromium)
+    with browsing() as running_browser:
         yield running_browser
-        running_browser.close()
 
 
 @pytest.fixture

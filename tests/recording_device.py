@@ -1,13 +1,22 @@
 """A phone's page that records: its microphone and camera, what it keeps of a take, and what arrived of it."""
 
 import pytest
-from page_office import takes
+from page_office import ARGUMENTS, browsing, takes
 
 from store.questions import Question
 
 SPOKEN = (Question("Say who you are.", "audio"), Question("And why?"))
 SEEN = (Question("Show yourself.", "video"),)
 RECORDINGS = "**/recordings/*"
+ALLOWED = "--use-fake-ui-for-media-stream"
+"""Without windows nobody could be asked whether a page may use the microphone, not even where it is allowed."""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser that lets every page use its false microphone and camera."""
+    with browsing((*ARGUMENTS, ALLOWED)) as running_browser:
+        yield running_browser
 
 
 @pytest.fixture

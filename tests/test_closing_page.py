@@ -9,7 +9,7 @@ from store import times
 from store.database import execute
 
 here, book, begun, browser, device = (
-    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
+    page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
 )  # fmt: skip
 page = recording_device.page
 

@@ -9,7 +9,7 @@ from page_office import MINUTE, answers, enter, lose_saves, paste, reach, save, 
 from recording_device import RECORDINGS, SPOKEN, record_unsent
 
 here, book, begun, browser, device = (
-    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
+    page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
 )  # fmt: skip
 page = recording_device.page
 NOT_SENT = "Question 1: This recording could not be saved. Please record again, or answer in writing."

@@ -2,13 +2,14 @@
 
 import page_office
 import pytest
+import recording_device
 from page_office import answers, copies, enter, heading, paste, reach, save, stand, stored, takes, until, write
 
 from store.database import execute
 from store.questions import Question
 
 here, book, begun, browser, device, page = (
-    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device, page_office.page,
+    page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device, page_office.page,
 )  # fmt: skip
 LIMITED = (Question("Who are you?"), Question("Quickly?", "text", 2), Question("What next?"))
 OVER = "The time for question 2 is over."

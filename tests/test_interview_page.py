@@ -273,12 +273,14 @@ def test_without_scripts_the_running_page_says_so(begun, device):
 def test_a_whole_interview_asks_nobody_else_and_ends_without_a_complaint(here, book, page):
     asked, said = [], []
     page.on("request", lambda request: asked.append(request.url))
-    page.on("console", lambda line: said.append(line.text))
+    page.on("console", lambda line: said.append(f"{line.text} {line.location['url']}"))
     page.goto(book(SECOND, 45, ASKED).link)
     stand(page, "question")
     write(page, "Hello")
     for _ in ASKED:
         page.click("[data-next]")
+    # A look at the server that is under way when the interview ends is refused, which browsers complain of.
+    page.wait_for_load_state("networkidle")
     page.click("[data-finish]")
     page.click("[data-sure]")
     reach(page, "done")

@@ -3,7 +3,7 @@
 import page_office
 import pytest
 import recording_device
-from page_office import ARGUMENTS, MINUTE, answers, enter, heading, launched, reach, save, stand, takes, until
+from page_office import MINUTE, answers, enter, heading, reach, save, stand, takes, until
 from recording_device import RECORDINGS, SEEN, SPOKEN, file_of, live, record, recorded, until_sent, wait_sent
 
 from store import times
@@ -11,7 +11,7 @@ from store.database import execute
 from store.questions import Question
 
 here, book, begun, browser, device = (
-    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
+    page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
 )  # fmt: skip
 page = recording_device.page
 
@@ -56,25 +56,6 @@ def test_what_recording_needs_is_there_before_the_interview_begins(book, page, a
     page.wait_for_timeout(200)
     assert {"room", "view", "drafts"} <= seen
     assert seen & RECORDING == ahead
-
-
-def test_a_microphone_that_is_not_allowed_is_said_with_what_helps(book, device):
-    plain = device(book(5 * MINUTE, asked=SPOKEN).link)
-    plain.click("[data-check-devices]")
-    plain.wait_for_selector("[data-found].hint")
-    assert plain.locator("[data-found]").inner_text().startswith("This page is not allowed to use the microphone.")
-    assert "camera" not in plain.locator("[data-checks]").inner_text().lower()
-    assert plain.locator("[data-check-devices]").inner_text() == "Check again"
-
-
-def test_a_device_without_a_microphone_is_said(book, browser):
-    bare = launched(browser.browser_type, [ARGUMENTS[0]])
-    page = bare.new_context(permissions=["microphone"]).new_page()
-    page.goto(book(5 * MINUTE, asked=SPOKEN).link)
-    page.click("[data-check-devices]")
-    page.wait_for_selector("[data-found].hint")
-    assert page.locator("[data-found]").inner_text().startswith("No microphone was found.")
-    bare.close()
 
 
 def test_a_recorded_answer_is_saved_to_its_last_byte_and_can_be_listened_to(here, begun, page):
@@ -179,14 +160,6 @@ def test_a_spoken_question_can_be_answered_in_writing(here, begun, page):
     page.reload()
     stand(page, "question")
     assert page.locator("[data-answer]").input_value() == "I would rather write"
-
-
-def test_where_recording_is_not_allowed_writing_is_offered(begun, device):
-    page = device()
-    enter(page, begun(SPOKEN))
-    page.click("[data-record]")
-    page.wait_for_selector("[data-trouble]:has-text('not allowed')")
-    assert page.locator("[data-write]").is_visible()
 
 
 def test_a_recording_stops_when_its_questions_time_is_over(here, begun, page):

@@ -8,7 +8,7 @@ from recording_device import asked_before_leaving, begin_recording, file_of, rec
 from store.questions import Question
 
 here, book, begun, browser, device = (
-    page_office.here, page_office.book, page_office.begun, page_office.browser, page_office.device,
+    page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
 )  # fmt: skip
 page = recording_device.page
 
