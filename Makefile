@@ -26,7 +26,7 @@ demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
 	@$(BIN)/python -m notebooks.demo_now
 
 test: $(READY) ## all tests (pytest, and nbval on every notebook)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 torture: $(READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long -s
@@ -56,15 +56,20 @@ deliver: $(READY) ## send mails as they fall due, until stopped
 verify: $(READY) ## prove stage by stage that mail works, or say what to change
 	@$(BIN)/python -m mailer verify
 
-lab: $(READY) ## open JupyterLab in notebooks/
-	@$(BIN)/python -c 'import jupyterlab' 2>/dev/null || $(BIN)/python -m pip install --quiet --editable '.[lab]'
-	$(BIN)/python -m jupyterlab notebooks
+LAB_READY := $(VENV)/.lab-ready
+$(LAB_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	@touch $(LAB_READY)
+
+lab: $(LAB_READY) ## open JupyterLab at the notebook that says which is for what
+	@$(BIN)/python -m notebooks.lab
 
 bench: $(READY) ## speed and memory against their limits (the portal's needs wrk and nginx-light)
 	$(BIN)/python benchmarks/booking.py
 	$(BIN)/python benchmarks/compose.py
 	$(BIN)/python benchmarks/delivery.py
 	$(BIN)/python benchmarks/runner.py
+	$(BIN)/python benchmarks/logging_lines.py
 	$(BIN)/python benchmarks/portal.py
 
 lint: $(READY) ## ruff, and notebooks without outputs

@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 import signal
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import booking_desk
@@ -33,6 +34,12 @@ def need(present: object, reason: str) -> None:
         if os.environ.get("REQUIRE_ALL") == "1":
             pytest.fail(f"REQUIRE_ALL=1, but {reason}")
         pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items):
+    """Files with few tests first: those wait for browsers, servers and kernels, and would be the tail of a run on workers."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (sizes[item.path], item.path))
 
 
 @pytest.fixture(autouse=True)

@@ -159,6 +159,7 @@ def test_several_days_are_compared_the_worst_first(rehearse):
     assert "On 2 every mail would be sent in time, on 1 the mail account" in rehearsal_steps.verdict(seen)
 
 
+@pytest.mark.long
 def test_all_means_every_day_and_a_bounded_part_of_the_mails(rehearse, monkeypatch):
     monkeypatch.setattr(rehearsal_steps, "COMPARED_MAILS", 3)
     seen = rehearse(scenario="all", most_mails=0)
