@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mailer.config import Checked, MailSettings, check
-from notebooks import parameters
+from notebooks import cell_log, parameters
 from notebooks.run_names import run_name
 from notebooks.stopping import telling
-from store import database, debuglog, places, redaction, session_keys, times
+from store import database, places, redaction, session_keys, times
 from store.database import Database
 from store.session_keys import KeyRing
 from store.settings import Settings
@@ -38,12 +38,17 @@ class Run:
         self._opened.close()
 
 
+_OPEN: list[Run] = []
+"""The run that this process opened last."""
+
+
 @telling
 def open_run(notebook: str, names: Mapping[str, object], *, rehearsal: bool = False) -> Run:
     """Checks the notebook's parameters, reads the settings, opens the record, the ring and the log.
 
     `names` is the notebook's `globals()`. A rehearsal works on a record, ring and mailbox of its own, in a temporary
-    folder that goes away with the run. Raises JobFailed with every reason and its fix.
+    folder that goes away with the run. The run that this process had open before is closed, once this one is open: an
+    opening cell may be run again. Raises JobFailed with every reason and its fix.
     """
     redaction.install_excepthook()
     given = parameters.check(names)
@@ -53,11 +58,15 @@ def open_run(notebook: str, names: Mapping[str, object], *, rehearsal: bool = Fa
             environment |= opened.enter_context(_rehearsal_room())
         settings, mail = _settings(environment, rehearsal)
         path = log_path(notebook, str(given.get("log_file", "")))
-        opened.enter_context(debuglog.writing_to(path))
+        opened.enter_context(cell_log.writing_to(path))
         db = database.open_record(settings.database_url.get_secret_value())
         opened.callback(_close, db)
         ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=times.now())
-        return Run(settings, mail, db, ring, path, environment, opened.pop_all())
+        run = Run(settings, mail, db, ring, path, environment, opened.pop_all())
+    for before in _OPEN:
+        before.close()
+    _OPEN[:] = [run]
+    return run
 
 
 def _close(db: Database) -> None:

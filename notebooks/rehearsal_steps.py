@@ -15,13 +15,13 @@ from mailer.config import Checked, MailSettings, check
 from mailer.rehearsal import Rehearsal, span_words
 from mailer.sandbox import SandboxFailed
 from mailer.sandbox.scenarios import SCENARIOS, named
-from notebooks import counts, parameters
+from notebooks import cell_log, counts, parameters
 from notebooks.batch_steps import SAMPLE
 from notebooks.opened_run import log_path
 from notebooks.progress import bar
 from notebooks.stopping import telling
 from notebooks.tables import counted
-from store import accounts, database, debuglog, places, record_copies, redaction, sample, times
+from store import accounts, database, places, record_copies, redaction, sample, times
 from store.database import Database
 from store.errors import Finding, SettingsError
 from store.settings import Settings
@@ -68,7 +68,7 @@ def rehearse(names: Mapping[str, object]) -> Seen:
     given = parameters.check(names)
     path = log_path("rehearsal", str(given["log_file"]))
     print(f"Log: {places.shown(path)}")
-    with debuglog.writing_to(path):
+    with cell_log.writing_to(path):
         return _rehearse(given, path)
 
 

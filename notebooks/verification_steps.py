@@ -9,14 +9,15 @@ from IPython.display import HTML
 from mailer import verification
 from mailer.verification import Asked, Verification, stages
 from mailer.verification.stages import BY_NAME, FAILED, NOT_RUN, OK, WARNING, Row
-from notebooks import parameters, tables
+from notebooks import cell_log, parameters, tables
+from notebooks.colours import BAD, GOOD, IDLE, WAITS
 from notebooks.opened_run import log_path
 from notebooks.stopping import JobFailed, telling
-from store import debuglog, places, redaction
+from store import places, redaction
 
 log = logging.getLogger(__name__)
 
-COLOURS = {OK: "#2f7d4f", WARNING: "#c98a1b", FAILED: "#b23b3b", NOT_RUN: "#8a8f98"}
+COLOURS = {OK: GOOD, WARNING: WAITS, FAILED: BAD, NOT_RUN: IDLE}
 LIGHTS = {stages.GREEN: COLOURS[OK], stages.AMBER: COLOURS[WARNING], stages.RED: COLOURS[FAILED]}
 
 
@@ -30,7 +31,7 @@ def verify(names: Mapping[str, object]) -> Verification:
         str(given["recipient"]), str(given["stop_after"]), str(given["portal_url"]), float(given["wait_seconds"])
     )
     print(f"Log: {places.shown(path)}")
-    with debuglog.writing_to(path):
+    with cell_log.writing_to(path):
         return verification.verify_here(asked, told=logged)
 
 
@@ -46,7 +47,7 @@ def light(done: Verification) -> HTML:
     said = html.escape(done.sentence)
     row = "display: flex; gap: 0.5em; align-items: baseline; font-size: 1.15em"
     return tables.as_text(
-        f'<div style="{row}">{_dot(LIGHTS[done.light], 1.1)}<div><b>{done.light.upper()}</b> {said}</div></div>'
+        f'<div style="{row}">{tables.dot(LIGHTS[done.light], 1.1)}<div><b>{done.light.upper()}</b> {said}</div></div>'
     )
 
 
@@ -64,15 +65,8 @@ def lights(done: Verification) -> HTML:
 def _line(row: Row, stage: str) -> str:
     took = f"{row.seconds:.2f}&nbsp;s" if row.result != NOT_RUN else ""
     cells = (html.escape(stage), html.escape(row.title), html.escape(row.evidence), took, html.escape(row.fix))
-    mark = f"{_dot(COLOURS[row.result], 0.9)} {row.result}"
+    mark = f"{tables.dot(COLOURS[row.result])} {row.result}"
     return f'<tr><td style="white-space: nowrap">{mark}</td>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def _dot(colour: str, size: float) -> str:
-    width = f"{size * 0.7}em"
-    shape = f"display: inline-block; flex: none; width: {width}; height: {width}; border-radius: 50%"
-    style = f"{shape}; background: {colour}"
-    return f'<span style="{style}"></span>'
 
 
 def to_do(done: Verification) -> HTML:
@@ -94,9 +88,7 @@ def conversation(done: Verification) -> HTML:
     if not done.transcript:
         return tables.as_text("<p>No mail server was spoken to.</p>")
     said = html.escape("\n".join(done.transcript))
-    return tables.as_text(
-        f'<pre style="white-space: pre-wrap; overflow-wrap: anywhere; font-size: 0.85em">{said}</pre>'
-    )
+    return tables.as_text(f'<pre style="{tables.LINES}">{said}</pre>')
 
 
 def verdict(done: Verification) -> str:

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import time
 import traceback
 from collections.abc import Iterable
 from types import TracebackType
@@ -55,7 +56,8 @@ def redact(text: str) -> str:
     if (":" in text or "=" in text) and _names_a_secret(text.casefold()):
         text = _COOKIES.sub(r"\1***", text)
         text = _NAMED_SECRET.sub(r"\1***", text)
-    if "@" in text:
+    # An address that was masked where the line was made cannot match again, and is the common case.
+    if (signs := text.count("@")) and signs != text.count("***@"):
         text = _QUOTED_ADDRESS.sub("***@", text) if '"@' in text else text
         text = _ADDRESS.sub(r"\1***@\2", text)
     return text
@@ -67,19 +69,29 @@ def _names_a_secret(folded: str) -> bool:
 
 def one_line(text: str) -> str:
     """Control characters and line ends as visible escapes, so that one event stays one line."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class RedactingFormatter(logging.Formatter):
-    """Formats a record, its traceback included, without secrets; a message is always one line."""
+    """Formats a record, its traceback included, without secrets: UTC time, level, message, always one line."""
+
+    _stamp: tuple[int, str] = (-1, "")
 
     def format(self, record: logging.LogRecord) -> str:
-        message = one_line(redact(record.getMessage()))
-        stamp = self.formatTime(record, "%Y-%m-%dT%H:%M:%S")
-        line = f"{stamp}Z {record.levelname} {message}"
+        line = f"{self._time(int(record.created))} {record.levelname} {one_line(redact(record.getMessage()))}"
         if record.exc_info and record.exc_info[1] is not None:
             line += " | " + one_line(redact("".join(traceback.format_exception(record.exc_info[1])).strip()))
         return line
+
+    def _time(self, second: int) -> str:
+        # Thousands of lines share a second; the pair is replaced as one, so that threads never see half of it.
+        known, stamp = self._stamp
+        if known != second:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+            self._stamp = (second, stamp)
+        return stamp
 
 
 class RedactedStream:

@@ -2,6 +2,8 @@
 
 import logging
 import re
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -64,6 +66,96 @@ def test_a_file_where_a_folder_should_be_is_one_clear_line(tmp_path):
     ):
         pytest.fail("the block must not run")
     assert caught.value.fix
+
+
+def numbers(path):
+    return [int(line.rpartition(" ")[2]) for line in path.read_text().splitlines()]
+
+
+def test_the_newest_log_gets_the_lines_and_the_one_before_goes_on_after_it(path, tmp_path):
+    log = logging.getLogger("store")
+    with debuglog.writing_to(path):
+        log.info("DEBUG: 1")
+        with debuglog.writing_to(tmp_path / "inner.log"):
+            log.info("DEBUG: 2")
+        log.info("DEBUG: 3")
+    assert (numbers(path), numbers(tmp_path / "inner.log")) == ([1, 3], [2])
+
+
+def test_logs_may_be_closed_in_any_order(path, tmp_path):
+    before = [logging.getLogger(name).level for name in debuglog.LOGGERS]
+    log = logging.getLogger("store")
+    first, second = debuglog.writing_to(path), debuglog.writing_to(tmp_path / "second.log")
+    first.__enter__(), second.__enter__()
+    first.__exit__(None, None, None)
+    log.info("DEBUG: 1")
+    second.__exit__(None, None, None)
+    log.info("DEBUG: 2")
+    assert (numbers(path), numbers(tmp_path / "second.log")) == ([], [1])
+    assert [logging.getLogger(name).level for name in debuglog.LOGGERS] == before
+
+
+def test_no_line_of_a_thread_is_lost_or_doubled_while_logs_are_opened_and_closed(tmp_path):
+    many, threads = 4_000, 4
+    begun = threading.Barrier(threads + 1)
+
+    def talk(own):
+        begun.wait()
+        for number in range(many):
+            logging.getLogger("mailer.worker").info("DEBUG: %d", own * many + number)
+
+    talkers = [threading.Thread(target=talk, args=(own,)) for own in range(threads)]
+    with debuglog.writing_to(tmp_path / "outer.log"):
+        [talker.start() for talker in talkers]
+        begun.wait()
+        logs = 0
+        while any(talker.is_alive() for talker in talkers):
+            logs += 1
+            with debuglog.writing_to(tmp_path / f"{logs}.log"):
+                pass
+        [talker.join() for talker in talkers]
+    assert logs > 10
+    assert sorted(number for path in tmp_path.iterdir() for number in numbers(path)) == list(range(threads * many))
+
+
+def test_a_line_that_comes_to_a_log_just_closed_goes_to_the_open_one(path, tmp_path):
+    closed = debuglog.LogFile(tmp_path / "closed.log")
+    closed.close()
+    with debuglog.writing_to(path):
+        closed.handle(logging.makeLogRecord({"msg": "DEBUG: 1"}))
+    closed.handle(logging.makeLogRecord({"msg": "DEBUG: 2"}))
+    assert (numbers(path), numbers(tmp_path / "closed.log")) == ([1], [])
+
+
+def test_a_line_that_cannot_be_made_is_told_by_its_place_and_the_work_goes_on(path, capsys, monkeypatch):
+    # Kept from pytest's own capture, which raises what a log must not.
+    monkeypatch.setattr(logging.getLogger("store"), "propagate", False)
+    with debuglog.writing_to(path):
+        logging.getLogger("store").info("DEBUG: %d of %d", "hunter2hunter2")
+        logging.getLogger("store").info("DEBUG: next")
+    bad, following = path.read_text().splitlines()
+    assert re.search(r" ERROR DEBUG: a line of test_debuglog\.py:\d+ cannot be shown: TypeError$", bad)
+    assert following.endswith("DEBUG: next")
+    assert "hunter2" not in path.read_text() + "".join(capsys.readouterr())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_told_once_with_its_fix_and_the_work_goes_on(capsys):
+    with debuglog.writing_to(Path("/dev/full")):
+        for number in range(3):
+            logging.getLogger("store").info("DEBUG: %d", number)
+    [told] = capsys.readouterr().err.splitlines()
+    assert told.startswith("The log /dev/full lacks lines: No space left on device. To fix: ")
+
+
+def test_a_follower_gets_each_line_as_the_file_has_it(path):
+    got = []
+    with debuglog.writing_to(path, lambda level, line: got.append((level, line))):
+        logging.getLogger("store").info("DEBUG: to asha@example.com")
+        logging.getLogger("store").error("[EMAIL FAILED] a\nb")
+    assert [level for level, _ in got] == [logging.INFO, logging.ERROR]
+    assert [line for _, line in got] == path.read_text().splitlines()
+    assert "asha@" not in str(got)
 
 
 def test_the_summary_counts_tags_and_keeps_failures_first_and_last_lines(path):

@@ -1,5 +1,7 @@
 """Opening a notebook's run: parameters and settings are checked, and everything wrong is told at once with its fix."""
 
+import logging
+
 import pytest
 
 from notebooks.opened_run import open_run
@@ -75,3 +77,30 @@ def test_ring_of_another_installation_is_refused(parameters, tmp_path):
     (tmp_path / "key_ring.json").unlink()
     with pytest.raises(JobFailed, match="key ring"):
         open_run("booking_batch", parameters)
+
+
+def said(text):
+    logging.getLogger("store").info("DEBUG: %s", text)
+
+
+def test_opening_again_closes_the_run_before_with_its_log_and_record(parameters, tmp_path):
+    first = open_run("booking_batch", parameters | {"log_file": str(tmp_path / "first.log")})
+    second = open_run("booking_batch", parameters)
+    said("hello")
+    assert first.db.is_closed()
+    assert not second.db.is_closed()
+    second.close()
+    assert (tmp_path / "first.log").read_text() == ""
+    assert (tmp_path / "run.log").read_text().count("hello") == 1
+
+
+def test_a_run_that_cannot_be_opened_leaves_the_one_before_at_work(parameters, tmp_path, monkeypatch):
+    first = open_run("booking_batch", parameters)
+    monkeypatch.setenv("SESSION_KEY_RING", "{not json")
+    with pytest.raises(JobFailed):
+        open_run("booking_batch", parameters | {"log_file": str(tmp_path / "second.log")})
+    said("hello")
+    assert not first.db.is_closed()
+    first.close()
+    assert (tmp_path / "run.log").read_text().count("hello") == 1
+    assert "hello" not in (tmp_path / "second.log").read_text()

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store import redaction, session_keys
@@ -113,6 +113,36 @@ def test_an_ordinary_line_is_left_as_it_is(ordinary):
     assert redact(ordinary) == ordinary
 
 
+PIECES = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from([
+        "@", "***@", "@@", "***@example.com", "asha@example.com", '"odd one"@acme.org', "a***", "***", "example.com", " ", "%",
+        "ila@[192.0.2.1]", "password=", "hunter2hunter2", "Cookie: ", "://u:p@h", "k1" + "a" * 48, KEY, KEY[:40], "\r\n",
+        "\x1b[0m",
+    ]),
+)  # fmt: skip
+
+
+def at_length(text):
+    """What `redact` gives without any look ahead: every expression is tried on every text."""
+    text = redaction._KNOWN.hide(text)
+    text = redaction.SESSION_KEY.sub("***", text)
+    text = redaction._URL_PASSWORD.sub(r"\1***@", text)
+    if any(name in text.casefold() for name in redaction._SECRET_NAMES):
+        text = redaction._COOKIES.sub(r"\1***", text)
+        text = redaction._NAMED_SECRET.sub(r"\1***", text)
+    return redaction._ADDRESS.sub(r"\1***@\2", redaction._QUOTED_ADDRESS.sub("***@", text))
+
+
+@settings(max_examples=1_000)
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_the_short_ways_change_nothing_in_what_is_hidden(text):
+    redaction.hide_values([SECRET])
+    assert redact(text) == at_length(text)
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    assert one_line(text) == escaped
+
+
 def logged(message, *arguments, error=None):
     info = (type(error), error, error.__traceback__) if error else None
     record = logging.LogRecord("store", logging.INFO, "file.py", 1, message, arguments, info)
@@ -123,6 +153,14 @@ def test_a_log_record_is_one_line_whatever_is_in_it():
     line = logged("DEBUG: name %s", "Asha\r\n[SUCCESS] forged\u2028\x1b[31m")
     assert line.endswith("Z INFO DEBUG: name Asha\\r\\n[SUCCESS] forged\\u2028\\x1b[31m")
     assert len(line.splitlines()) == 1
+
+
+def test_a_line_bears_the_second_of_its_own_event_in_utc():
+    form = RedactingFormatter()
+    records = [logging.makeLogRecord({"msg": "x", "created": at}) for at in (0.0, 59.9, 60.0, 1_795_000_000.5, 0.9)]
+    stamps = [form.format(record).split()[0] for record in records]
+    assert stamps == ["1970-01-01T00:00:00Z", "1970-01-01T00:00:59Z", "1970-01-01T00:01:00Z", "2026-11-18T11:06:40Z",
+                      "1970-01-01T00:00:00Z"]  # fmt: skip
 
 
 def test_a_logged_traceback_is_in_the_same_line_without_secrets():
