@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= $(shell expr 2 \* $$(getconf _NPROCESSORS_ONLN))
 READY := $(VENV)/.ready
 
-.PHONY: demo demo-now test torture audit screenshots portal deliver verify lab bench lint clean help
+.PHONY: demo demo-now test references torture audit airflow schedule screenshots portal deliver verify lab bench lint clean help
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile
@@ -28,7 +28,12 @@ demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
 test: $(READY) ## all tests (pytest, and nbval on every notebook)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-torture: $(READY) ## the tests that take minutes
+LAB_READY := $(VENV)/.lab-ready
+$(LAB_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	@touch $(LAB_READY)
+
+torture: $(LAB_READY) ## the tests that take minutes
 	$(BIN)/python -m pytest -m long -s
 
 AUDITS := tests/audits
@@ -41,11 +46,30 @@ $(AUDIT_READY): $(READY) $(AUDITS)/package-lock.json $(wildcard $(AUDITS)/requir
 	done
 	@touch $(AUDIT_READY)
 
+references: $(READY) ## execute the notebooks anew into tests/references/, to be looked at as a difference
+	@cd tests && ../$(BIN)/python -m make_references
+
 audit: $(AUDIT_READY) ## the portal under axe, Lighthouse, html-validate, schemathesis and wapiti (Node.js, Chromium)
 	$(BIN)/python -m pytest -m audit $(AUDITS)
 
-screenshots: $(READY) ## a picture of every page in var/screenshots/ (Chromium)
-	@cd tests && ../$(BIN)/python -m audits.screenshots && ../$(BIN)/python -m audits.mail_screenshots
+AIRFLOW := tests/airflow
+AIRFLOW_READY := .venv-airflow/.ready
+$(AIRFLOW_READY): $(READY) $(AIRFLOW)/requirements.txt
+	$(PYTHON) -m venv .venv-airflow
+	.venv-airflow/bin/python -m pip install --quiet --disable-pip-version-check -r $(AIRFLOW)/requirements.txt
+	@touch $(AIRFLOW_READY)
+
+airflow: $(AIRFLOW_READY) ## the DAGs under a real Airflow, in a virtual environment of its own
+	$(BIN)/python -m pytest -m airflow $(AIRFLOW)
+
+schedule: $(READY) ## write the files in deploy/ from deploy/schedule.toml, and tell when each job runs next
+	@$(BIN)/python -m notebooks schedule --cron >deploy/cron.d/interview-ops.new && \
+	  mv deploy/cron.d/interview-ops.new deploy/cron.d/interview-ops || { rm -f deploy/cron.d/interview-ops.new; exit 2; }
+	@$(BIN)/python -m notebooks schedule --systemd deploy/systemd
+	@$(BIN)/python -m notebooks schedule
+
+screenshots: $(READY) ## a picture of every page, mail and executed notebook in var/screenshots/ (Chromium)
+	@cd tests && ../$(BIN)/python -m audits.screenshots && ../$(BIN)/python -m audits.mail_screenshots && ../$(BIN)/python -m audits.notebook_screenshots
 
 portal: $(READY) ## serve the portal at PORTAL_HOST:PORTAL_PORT
 	@$(BIN)/python portal.py
@@ -55,11 +79,6 @@ deliver: $(READY) ## send mails as they fall due, until stopped
 
 verify: $(READY) ## prove stage by stage that mail works, or say what to change
 	@$(BIN)/python -m mailer verify
-
-LAB_READY := $(VENV)/.lab-ready
-$(LAB_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lab]'
-	@touch $(LAB_READY)
 
 lab: $(LAB_READY) ## open JupyterLab at the notebook that says which is for what
 	@$(BIN)/python -m notebooks.lab
@@ -77,4 +96,4 @@ lint: $(READY) ## ruff, and notebooks without outputs
 	$(BIN)/ruff format --check .
 
 clean: ## remove the virtual environment and caches (data in var/, runs/, secrets/ stays)
-	rm -rf $(VENV) .venv-audit .venv-bench $(AUDITS)/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-audit .venv-airflow .venv-bench $(AUDITS)/node_modules build *.egg-info .pytest_cache .ruff_cache .hypothesis

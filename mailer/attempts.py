@@ -45,6 +45,12 @@ def settled(
 
 
 def _verdict(mail: OutboxMail, outcome: Outcome, account: Account) -> Verdict:
+    verdict = _of_candidate(mail, outcome, account)
+    is_about_candidates = any(word in verdict.fix for word in ("candidate", "booking"))
+    return replace(verdict, fix=_ALERT_FIX) if mail.is_alert and is_about_candidates else verdict
+
+
+def _of_candidate(mail: OutboxMail, outcome: Outcome, account: Account) -> Verdict:
     verdict = classify(outcome.failure, worked_before=True)
     if verdict.decision == UNKNOWN or (outcome.dotted and outcome.failure.kind != "reply"):
         return replace(verdict, decision=UNKNOWN, fix=unknown_fix(mail.id))
@@ -59,6 +65,7 @@ _OLD_SENDER_FIX = (
     "a copy may have gone out from the sender that was set before, and this mail cannot change;"
     " tell the candidate by hand, or move the interview: its next mail goes from DEFAULT_FROM_EMAIL."
 )
+_ALERT_FIX = "correct OPS_EMAIL if it is wrong, or free its mailbox: further alerts go to the address that is set then."
 
 
 def was_never_tried(outcome: Outcome) -> bool:
@@ -97,32 +104,30 @@ def not_composed(mail: OutboxMail, error: Exception, now: float) -> Settlement:
 
 def log_start(mail: OutboxMail, account: Account) -> None:
     """The seed flow's lines before the attempt."""
-    log.info("EMAIL: Starting email send for interview %s (%s)", mail.interview_id, mail.kind)
+    log.info("EMAIL: Starting email send for %s (%s)", mail.about, mail.kind)
     log.info(
-        "EMAIL: Configuration check: backend=%s host=%s port=%s security=%s user=%s (interview %s)",
-        account.backend, account.host, account.port, account.security, "set" if account.user else "not set", mail.interview_id,
+        "EMAIL: Configuration check: backend=%s host=%s port=%s security=%s user=%s (%s)",
+        account.backend, account.host, account.port, account.security, "set" if account.user else "not set", mail.about,
     )  # fmt: skip
-    log.info(
-        "EMAIL: Sending interview notification email (interview %s, attempt %s)", mail.interview_id, mail.attempts + 1
-    )
+    what = "alert" if mail.is_alert else "interview notification"
+    log.info("EMAIL: Sending %s email (%s, attempt %s)", what, mail.about, mail.attempts + 1)
 
 
 def log_result(mail: OutboxMail, result: Settlement, verdict: Verdict | None) -> None:
-    """The seed flow's last line: success, not sent, failed or unknown; always with the interview's id."""
+    """The seed flow's last line: success, not sent, failed or unknown; always with the interview's id, or the alert's."""
     if result.state == "sent":
-        log.info("[SUCCESS] Interview notification email sent successfully! (interview %s)", mail.interview_id)
+        what = "Alert" if mail.is_alert else "Interview notification"
+        log.info("[SUCCESS] %s email sent successfully! (%s)", what, mail.about)
     elif result.state == "unknown":
-        log.warning("[EMAIL UNKNOWN] interview %s: %s To fix: %s", mail.interview_id, result.reply, result.fix)
+        log.warning("[EMAIL UNKNOWN] %s: %s To fix: %s", mail.about, result.reply, result.fix)
     elif result.signature == "not_composed":
-        log.error("[EMAIL NOT SENT] interview %s: %s To fix: %s", mail.interview_id, result.reply, result.fix)
+        log.error("[EMAIL NOT SENT] %s: %s To fix: %s", mail.about, result.reply, result.fix)
     elif verdict is not None:
         waits = result.state == "queued" and verdict.decision != PAUSE
         again = f" It is tried again after {times.iso(times.from_epoch(result.due_at))}." if waits else ""
-        log.error("[EMAIL FAILED] interview %s: %s To fix: %s%s", mail.interview_id, result.reply, result.fix, again)
+        log.error("[EMAIL FAILED] %s: %s To fix: %s%s", mail.about, result.reply, result.fix, again)
 
 
 def log_held_back(mail: OutboxMail, reason: Failure, verdict: Verdict) -> None:
     """The last line for a mail whose account was paused before its turn came."""
-    log.error(
-        "[EMAIL NOT SENT] interview %s: the account is paused (%s). To fix: %s", mail.interview_id, reason, verdict.fix
-    )
+    log.error("[EMAIL NOT SENT] %s: the account is paused (%s). To fix: %s", mail.about, reason, verdict.fix)

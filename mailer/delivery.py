@@ -15,6 +15,7 @@ from mailer.worker import LARGEST_GROUP, Post, Tally, Worker
 from store import accounts, outbox, times
 from store.accounts import Pause
 from store.database import Database
+from store.outbox import ALL, Scope
 from store.session_keys import KeyRing
 from store.settings import Settings
 
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_NAP, LONGEST_TROUBLED_NAP = 2.0, 900.0
 """Seconds between looks into the outbox while following it; and while the mail server is in trouble."""
+WAITING = "waiting"
 NAMED = 20
 """So many interviews are named in the line that says which mails wait."""
 
@@ -30,6 +32,7 @@ NAMED = 20
 class DeliveryReport:
     """What a run did: mails by what became of them, failures by signature, and the account's pause if it stands.
 
+    `alerts` tells the same of mails to ops, with those that wait; all else is about candidates' mails.
     `waiting` is how many mails are still on their way of those the run was for: queued, claimed, handed over, or
     unknown and to be sent again after the hold. `line_fix` is what to do about a line that left some waiting.
     """
@@ -39,6 +42,7 @@ class DeliveryReport:
     pause: Pause | None = None
     line_fix: str = ""
     waiting: int = 0
+    alerts: Counter = field(default_factory=Counter)
 
     @property
     def sent(self) -> int:
@@ -47,11 +51,16 @@ class DeliveryReport:
     @property
     def is_clean(self) -> bool:
         """Whether nothing failed, is unknown, is paused or still waits."""
-        return not (self.states["failed"] or self.states["unknown"] or self.pause or self.waiting)
+        troubled = any(self.alerts[state] for state in ("failed", "unknown", WAITING))
+        return not (self.states["failed"] or self.states["unknown"] or self.pause or self.waiting or troubled)
 
     def sentence(self) -> str:
         """One line for people."""
         said = f"{self.sent} sent, {self.states['failed']} failed, {self.states['unknown']} unknown, {self.waiting} waiting."
+        if any(self.alerts.values()):
+            kinds = ("sent", "failed", "unknown", WAITING)
+            told = ", ".join(f"{self.alerts[kind]} {kind}" for kind in kinds if self.alerts[kind])
+            said += f" Alerts to ops: {told or 'none sent'}."
         if self.pause is not None:
             return f"{said} The mail account is paused: {self.pause.reason} To fix: {self.pause.fix}"
         return f"{said} To fix: {self.line_fix}" if self.line_fix else said
@@ -68,24 +77,25 @@ def reachable(account: Account) -> Iterator[Account]:
 
 
 def deliver(
-    db: Database, *, account: Account, settings: Settings, ring: KeyRing, clock: Callable[[], datetime] = times.now,
-    interview_id: int | None = None, trace: bool = True, progress: Callable[[int], None] = lambda _: None,
-    stop: threading.Event | None = None,
+    db: Database, *, account: Account, settings: Settings, ring: KeyRing | None, clock: Callable[[], datetime] = times.now,
+    interview_id: int | None = None, mail_id: int | None = None, trace: bool = True,
+    progress: Callable[[int], None] = lambda _: None, stop: threading.Event | None = None,
 ) -> DeliveryReport:  # fmt: skip
-    """Sends everything that is due, then returns. Any number of these may run at once, anywhere.
+    """Sends everything that is due, or what is of one interview, or one mail; then returns.
 
+    Any number of these may run at once, anywhere. An alert to ops needs no `ring`. `progress` counts candidates' mails.
     Mails that are to be tried again later stay queued for a later run. Raises StoreError if the record cannot be used.
     """
     with reachable(account) as account:
         post = Post(
-            db, account, settings, ring, lambda: times.epoch(clock()), interview_id, trace, progress,
+            db, account, settings, ring, lambda: times.epoch(clock()), Scope(interview_id, mail_id), trace, progress,
             stop or threading.Event(),
         )  # fmt: skip
         return _report(post, _run_workers(post, _connections(post)))
 
 
 def _connections(post: Post) -> int:
-    if post.interview_id is not None:
+    if post.scope != ALL:
         return 1
     most = post.account.connections * LARGEST_GROUP
     due = outbox.due(post.db, now=post.clock(), limit=most)
@@ -143,23 +153,25 @@ def _work_in_thread(worker: Worker, errors: list[Exception]) -> None:
 def _report(post: Post, tally: Tally) -> DeliveryReport:
     pause = accounts.paused(post.db, post.account.fingerprint)
     resend = post.account.on_unknown == RESEND
-    waiting = outbox.waiting(post.db, resend=resend, interview_id=post.interview_id)
-    trouble = tally.line_trouble if waiting and not post.stop.is_set() else None
-    if pause is not None and waiting:
+    waiting = outbox.waiting(post.db, resend=resend, scope=post.scope)
+    alerts = tally.alerts + Counter({WAITING: outbox.waiting_alerts(post.db, resend=resend, scope=post.scope)})
+    trouble = tally.line_trouble if (waiting or alerts[WAITING]) and not post.stop.is_set() else None
+    if pause is not None and (waiting or alerts[WAITING]):
         _log_waiting(post, tally, f"the account is paused ({pause.reason}).", pause.fix)
     elif trouble is not None:
         _log_waiting(post, tally, f"{trouble.cause}.", trouble.fix)
-    return DeliveryReport(tally.states, tally.troubles, pause, trouble.fix if trouble else "", waiting)
+    return DeliveryReport(tally.states, tally.troubles, pause, trouble.fix if trouble else "", waiting, alerts)
 
 
 def _log_waiting(post: Post, tally: Tally, reason: str, fix: str) -> None:
     # A mail that this run tried has a line of its own already.
-    count, named = outbox.first_waiting(
-        post.db, limit=NAMED, untried=bool(tally.states), interview_id=post.interview_id
-    )
+    count, named = outbox.first_waiting(post.db, limit=NAMED, untried=bool(tally.states), scope=post.scope)
     if count:
         more = f" and {count - len(named)} more" if count > len(named) else ""
         log.error("[EMAIL NOT SENT] interview %s%s: %s To fix: %s", ", ".join(map(str, named)), more, reason, fix)
+    alerts = 0 if tally.alerts else outbox.waiting_alerts(post.db, resend=False, scope=post.scope)
+    if alerts:
+        log.error("[EMAIL NOT SENT] alerts to ops (%s): %s To fix: %s", alerts, reason, fix)
 
 
 def follow(
@@ -171,17 +183,23 @@ def follow(
         while not stop.is_set():
             if total.pause is None or accounts.paused(db, account.fingerprint) != total.pause:
                 done = deliver(db, account=account, settings=settings, ring=ring, trace=trace, stop=stop)
-                total = replace(done, states=total.states + done.states, troubles=total.troubles + done.troubles)
+                total = replace(done, states=total.states + done.states, troubles=total.troubles + done.troubles,
+                                alerts=_alerts_so_far(total, done))  # fmt: skip
                 troubled = runs_in_trouble(troubled, done)
             stop.wait(LONGEST_NAP if total.pause else _nap(db, account, troubled))
     return total
+
+
+def _alerts_so_far(before: DeliveryReport, done: DeliveryReport) -> Counter:
+    # Those that wait are counted anew each time.
+    return Counter({state: count for state, count in before.alerts.items() if state != WAITING}) + done.alerts
 
 
 def runs_in_trouble(before: int, done: DeliveryReport) -> int:
     """How many runs in a row the line was in trouble, this one included; one that sent something begins anew."""
     if not done.line_fix:
         return 0
-    return 1 if done.sent else before + 1
+    return 1 if done.sent or done.alerts["sent"] else before + 1
 
 
 def troubled_nap(troubled: int) -> float:

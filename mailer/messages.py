@@ -26,7 +26,7 @@ INDIA = "Asia/Kolkata"
 _TOKEN = re.compile(r"[0-9a-f]{20,64}")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.\-_]+@[A-Za-z0-9.\-_\[\]:]+>")
 # What a template, or a fact of the wrong type, can raise while its words are made.
-_FAULTS = (
+FAULTS = (
     TemplateError,
     ArithmeticError,
     AttributeError,
@@ -56,7 +56,7 @@ class Contents(NamedTuple):
     calendar: str
 
 
-class _PlainTemplate(SimpleTemplate):
+class PlainTemplate(SimpleTemplate):
     """Plain text, with nothing to escape. It is given strings and needs no other template, so its code runs bare."""
 
     escape = staticmethod(str)
@@ -67,7 +67,7 @@ class _PlainTemplate(SimpleTemplate):
         return "".join(pieces)
 
 
-class _HtmlTemplate(_PlainTemplate):
+class HtmlTemplate(PlainTemplate):
     """HTML: every value is escaped. Most come again and again: headings, labels, steps, a batch's job and company."""
 
     escape = staticmethod(lru_cache(maxsize=4096)(html_escape))
@@ -84,13 +84,13 @@ def compose(facts: Facts, hand_over: HandOver, *, message_id: str, token: str, l
     `token` is at least 20 random hexadecimal characters, kept with the notification. A cancelled mail carries
     no link, whatever `link` says. Raises NotComposed.
     """
-    _check(facts, hand_over, message_id, token)
+    check_envelope(facts.recipient, hand_over, message_id, token, "correct candidate_email.")
     said = contents(facts, hand_over, link)
     headers = [
-        _from(hand_over.from_name, hand_over.from_address),
+        from_line(hand_over.from_name, hand_over.from_address),
         f"To: {facts.recipient}",
         unstructured("Subject", said.subject),
-        _date(hand_over.date),
+        date_line(hand_over.date),
         f"Message-ID: {message_id}",
         "MIME-Version: 1.0",
         "Auto-Submitted: auto-generated",
@@ -112,19 +112,20 @@ def contents(facts: Facts, hand_over: HandOver, link: str) -> Contents:
             facts,
             stamp=hand_over.date,
             organizer=hand_over.from_address,
-            description=" ".join(_template(_PlainTemplate, "calendar").render(said).split()),
+            description=" ".join(template(PlainTemplate, "calendar").render(said).split()),
         )
-        text = _template(_PlainTemplate, "text").render(said).rstrip() + "\n"
-        return Contents(subject(facts), text, _template(_HtmlTemplate, "html").render(said), event)
-    except _FAULTS as error:
+        text = template(PlainTemplate, "text").render(said).rstrip() + "\n"
+        return Contents(subject(facts), text, template(HtmlTemplate, "html").render(said), event)
+    except FAULTS as error:
         what = f"The words of the mail cannot be made ({type(error).__name__})."
         fix = "check mailer/templates and the booking's texts, then queue the mail again."
         raise NotComposed("words", what, fix) from error
 
 
-def _check(facts: Facts, hand_over: HandOver, message_id: str, token: str) -> None:
-    if not is_address(facts.recipient):
-        raise NotComposed("recipient", "The recipient is no address that can be mailed.", "correct candidate_email.")
+def check_envelope(recipient: str, hand_over: HandOver, message_id: str, token: str, fix: str) -> None:
+    """Raises NotComposed unless the mail can have these headers; `fix` is for a wrong recipient."""
+    if not is_address(recipient):
+        raise NotComposed("recipient", "The recipient is no address that can be mailed.", fix)
     if not _is_sender(hand_over.from_address):
         raise NotComposed("sender", "The From address cannot be used.", "correct DEFAULT_FROM_EMAIL.")
     if not (_TOKEN.fullmatch(token) and _MESSAGE_ID.fullmatch(message_id)):
@@ -179,7 +180,7 @@ def _context(facts: Facts, link: str) -> dict[str, object]:
 @lru_cache(maxsize=1024)
 def _sentences(name: str, **given: str | bool) -> str:
     # Rendered as plain text; the HTML layout escapes them like any other value.
-    return _template(_PlainTemplate, name).render(given).strip()
+    return template(PlainTemplate, name).render(given).strip()
 
 
 @lru_cache(maxsize=256)
@@ -237,15 +238,18 @@ def _place(zone_name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _from(name: str, address: str) -> str:
+def from_line(name: str, address: str) -> str:
+    """The header `From` of the account's sender."""
     return f"From: {mailbox(safe_line(name), address)}"
 
 
 @lru_cache(maxsize=64)
-def _date(moment: datetime) -> str:
+def date_line(moment: datetime) -> str:
+    """The header `Date`, in UTC."""
     return f"Date: {format_datetime(times.to_utc(moment))}"
 
 
 @lru_cache(maxsize=32)
-def _template(kind: type[_PlainTemplate], name: str) -> _PlainTemplate:
+def template(kind: type[PlainTemplate], name: str) -> PlainTemplate:
+    """The template of this name, compiled once."""
     return kind(name=name, lookup=[str(TEMPLATES)])

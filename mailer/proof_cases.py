@@ -20,7 +20,10 @@ _NEWER = "SELECT max(m.id) FROM notification m WHERE m.interview_id = n.intervie
 _IS_NEWEST = f"({_NEWER} <> 'superseded') IS NULL"
 # An unsent mail waits for itself; one that was sent, for a later one that the candidate has not got yet.
 _UNSENT = f"CASE WHEN n.state <> 'sent' THEN n.id ELSE ({_NEWER} NOT IN ('sent', 'superseded')) END"
-_LISTED = f"SELECT n.id, n.kind, n.message_id, {_UNSENT} IS NOT NULL FROM notification n"
+# An alert to ops has no interview, so there is nothing to prove of it.
+_LISTED = (
+    f"SELECT n.id, n.kind, n.message_id, {_UNSENT} IS NOT NULL FROM notification n WHERE n.interview_id IS NOT NULL"
+)
 _CASES = (
     "SELECT n.id, n.interview_id, n.kind, n.state, n.recipient, n.message_id, n.token, n.facts, n.hand_over,"
     f" {_IS_NEWEST}, {_UNSENT}, s.public, s.key_id, {sessions.VIEW_COLUMNS}"
@@ -81,17 +84,15 @@ def listed(db: Database, *, notification_ids: Sequence[int] | None, batch_id: in
     """The mails of that list, or the newest of each interview that the batch mailed, or of each in the record.
 
     The newest may be later than the batch. Superseded mails, and those of test interviews, are left out unless they are
-    named. Raises NotFound for an id that is no mail's.
+    named. Raises NotFound for an id that is no interview's mail.
     """
     if notification_ids is not None:
-        rows = fetch(
-            db, f"{_LISTED} WHERE {among(db, 'n.id')} ORDER BY n.id", (bulk.values(db, list(notification_ids)),)
-        )
+        rows = fetch(db, f"{_LISTED} AND {among(db, 'n.id')} ORDER BY n.id", (bulk.values(db, list(notification_ids)),))
         missing = set(notification_ids) - {row[0] for row in rows}
         if missing:
             raise NotFound("notification_ids", min(missing))
     else:
-        sql, given = f"{_LISTED} WHERE n.state <> 'superseded' AND {_IS_NEWEST}{_NO_TESTS}", ()
+        sql, given = f"{_LISTED} AND n.state <> 'superseded' AND {_IS_NEWEST}{_NO_TESTS}", ()
         if batch_id is not None:
             sql += " AND n.interview_id IN (SELECT b.interview_id FROM notification b WHERE b.batch_id = ?)"
             given = (batch_id,)

@@ -17,7 +17,8 @@ _PHRASE = (
 )
 
 
-def _part(name: bytes, content_type: bytes) -> bytes:
+def part(name: bytes, content_type: bytes) -> bytes:
+    """The expression for one part with its delimiter; its body and encoding are groups of that name."""
     # A line of a body never begins like a boundary: 7bit bodies hold no `=_`, and encoded ones no bare `=`.
     return (
         rb"--(?P=boundary)\r\n"
@@ -27,7 +28,7 @@ def _part(name: bytes, content_type: bytes) -> bytes:
     )
 
 
-_SHAPE = re.compile(
+HEADERS = (
     rb"From: (?:" + _PHRASE + rb"(?:\r\n)? <(?P<sender>[^\x00-\x20\x7f-\xff<>]++)>"
     rb"|(?P<bare_sender>[^\x00-\x20\x7f-\xff<>\"]++))\r\n"
     rb"To: (?P<recipient>[^\x00-\x20\x7f<>,;:\"]{3,990}+)\r\n"
@@ -37,10 +38,15 @@ _SHAPE = re.compile(
     rb"MIME-Version: 1\.0\r\n"
     rb"Auto-Submitted: auto-generated\r\n"
     rb"Content-Type: multipart/alternative;\r\n boundary=\"(?P<boundary>=_[0-9a-f]{20,64}+)\"\r\n\r\n"
-    + _part(b"text", rb"text/plain")
-    + _part(b"html", rb"text/html")
-    + _part(b"calendar", rb"text/calendar; method=(?P<method>REQUEST|CANCEL)")
-    + rb"--(?P=boundary)--\r\n"
+)
+"""The expression for all headers, in the one order they may have, up to the first part."""
+END = rb"--(?P=boundary)--\r\n"
+_SHAPE = re.compile(
+    HEADERS
+    + part(b"text", rb"text/plain")
+    + part(b"html", rb"text/html")
+    + part(b"calendar", rb"text/calendar; method=(?P<method>REQUEST|CANCEL)")
+    + END
 )
 
 
@@ -51,7 +57,7 @@ class Unsealed(MailerError):
 
     def __init__(self, reason: str, what: str):
         super().__init__(f"The finished mail was held back: {what}.")
-        self.reason = reason
+        self.reason, self.what = reason, what
 
 
 def seal(message: bytes, *, recipient: str, sender: str, link: str | None) -> None:
@@ -59,32 +65,40 @@ def seal(message: bytes, *, recipient: str, sender: str, link: str | None) -> No
 
     `link` is the booked one, or None for a cancelled mail. Raises Unsealed.
     """
-    shape = _SHAPE.fullmatch(message)
-    if shape is None:
-        raise Unsealed("shape", _fault(message))
-    if shape["recipient"] != recipient.encode():
-        raise Unsealed("recipient", "To is not the one stored recipient")
-    if (shape["sender"] or shape["bare_sender"]) != sender.encode():
-        raise Unsealed("sender", "From is not the account's address")
+    shape = shaped(_SHAPE, message, recipient, sender)
     if (shape["method"] == b"CANCEL") is not (link is None):
         raise Unsealed("method", "the calendar's method does not fit the kind of mail")
-    text, html = _decoded(shape, "text"), _decoded(shape, "html")
-    calendar = _decoded(shape, "calendar").replace(b"\r\n ", b"")
+    text, html = decoded(shape, "text"), decoded(shape, "html")
+    calendar = decoded(shape, "calendar").replace(b"\r\n ", b"")
     _check_calendar(calendar, shape["method"], recipient, sender)
     if link is not None:
         _check_link(text, html, calendar, link.encode())
     # Joined by what no key holds; lower, since keys are read whatever their case.
-    _check_others(b"\n".join((_header(message, shape), text, html, calendar)).lower(), link)
+    _check_others(b"\n".join((header(message, shape), text, html, calendar)).lower(), link)
 
 
-def _decoded(shape: re.Match[bytes], part: str) -> bytes:
+def shaped(shape: re.Pattern[bytes], message: bytes, recipient: str, sender: str) -> re.Match[bytes]:
+    """The message's match with this shape, if it goes to `recipient` alone and comes from `sender`. Raises Unsealed."""
+    found = shape.fullmatch(message)
+    if found is None:
+        raise Unsealed("shape", _fault(message))
+    if found["recipient"] != recipient.encode():
+        raise Unsealed("recipient", "To is not the one stored recipient")
+    if (found["sender"] or found["bare_sender"]) != sender.encode():
+        raise Unsealed("sender", "From is not the account's address")
+    return found
+
+
+def decoded(shape: re.Match[bytes], part: str) -> bytes:
+    """The octets of a part, without its transfer encoding."""
     # Decoding also joins what soft line breaks have split.
     return shape[part] if shape[f"{part}_encoding"] == b"7bit" else a2b_qp(shape[part])
 
 
-def _header(message: bytes, shape: re.Match[bytes]) -> bytes:
-    header = message[: shape.start("boundary")]
-    return _WORD.sub(lambda word: a2b_base64(word[1]), header) if b"=?" in header else header
+def header(message: bytes, shape: re.Match[bytes]) -> bytes:
+    """All headers, with the encoded words in them decoded."""
+    whole = message[: shape.start("boundary")]
+    return _WORD.sub(lambda word: a2b_base64(word[1]), whole) if b"=?" in whole else whole
 
 
 def _check_calendar(calendar: bytes, method: bytes, recipient: str, sender: str) -> None:

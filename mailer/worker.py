@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import random
 
-from mailer import attempts
+from mailer import alert_mail, attempts
 from mailer.account import RESEND, Account
+from mailer.alert_seal import seal_alert
 from mailer.dkim_signing import SigningRefused, sign
 from mailer.errors import Failure, MailerError, Refused
 from mailer.letters import Letter, Outcome
@@ -20,10 +21,11 @@ from mailer.signatures import classify, lifting
 from mailer.smtp import Conversation
 from mailer.verdicts import LATER, PAUSE, Verdict
 from store import accounts, outbox, session_keys, times
+from store.alerts import Alert
 from store.database import Database
 from store.errors import KeyRingUnusable, Refusal
 from store.facts import CANCELLED, HandOver
-from store.outbox import OutboxMail, Settlement
+from store.outbox import ALL, OutboxMail, Scope, Settlement
 from store.session_keys import KeyRing
 from store.settings import Settings
 
@@ -50,28 +52,39 @@ Result = tuple[OutboxMail, Settlement, Verdict | None]
 
 @dataclass(slots=True)
 class Tally:
-    """What a run did, by state (`later`: tried, and to be tried again); and the line's trouble that stopped it, if any."""
+    """What a run did, by state (`later`: tried, and to be tried again); and the line's trouble that stopped it, if any.
+
+    Alerts to ops are counted apart, so that what is told of candidates' mails holds.
+    """
 
     states: Counter = field(default_factory=Counter)
     troubles: Counter = field(default_factory=Counter)
+    alerts: Counter = field(default_factory=Counter)
     line_trouble: Verdict | None = None
 
     def add(self, other: "Tally") -> None:
         self.states += other.states
         self.troubles += other.troubles
+        self.alerts += other.alerts
         self.line_trouble = self.line_trouble or other.line_trouble
+
+    def count(self, mail: OutboxMail, state: str) -> None:
+        (self.alerts if mail.is_alert else self.states)[state] += 1
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What every worker of a run works with. `stop` ends it after the mails that are on the line."""
+    """What every worker of a run works with. `stop` ends it after the mails that are on the line.
+
+    Without a `ring` only alerts to ops can be sent, which hold no link.
+    """
 
     db: Database
     account: Account
     settings: Settings
-    ring: KeyRing
+    ring: KeyRing | None
     clock: Callable[[], float]
-    interview_id: int | None = None
+    scope: Scope = ALL
     trace: bool = True
     progress: Callable[[int], None] = lambda _: None
     stop: threading.Event = field(default_factory=threading.Event)
@@ -90,6 +103,14 @@ class _Talk:
         self.accepted += outcome.accepted
         self.answered += not outcome.withheld
         self.trouble = self.trouble or outcome.failure
+
+
+def _sealed_alert(mail: OutboxMail, record: HandOver) -> bytes:
+    data = alert_mail.compose(
+        Alert.from_json(mail.facts_json), record, recipient=mail.recipient, message_id=mail.message_id, token=mail.token
+    )
+    seal_alert(data, recipient=mail.recipient, sender=record.from_address)
+    return data
 
 
 class Worker:
@@ -113,9 +134,7 @@ class Worker:
         wanted, wait = self._permitted(now)
         if not wanted:
             return wait
-        mails = outbox.claim(
-            post.db, owner=self.owner, now=now, lease=account.lease, limit=wanted, interview_id=post.interview_id
-        )
+        mails = outbox.claim(post.db, owner=self.owner, now=now, lease=account.lease, limit=wanted, scope=post.scope)
         if not mails:
             return None
         self._deliver(mails, now)
@@ -132,6 +151,7 @@ class Worker:
             account = self.post.account
             found = outbox.recover(self.post.db, now=now, hold=account.hold, resend=account.on_unknown == RESEND)
             self.tally.states["unknown"] += found["unknown"]
+            self.tally.alerts["unknown"] += found["unknown_alerts"]
             self._recovered_at = now
 
     def _permitted(self, now: float) -> tuple[int, float | None]:
@@ -140,7 +160,7 @@ class Worker:
         if not account.rate:
             return self._group, None
         # A permit taken for no mail would hold up the next one.
-        wanted = outbox.due(post.db, now=now, limit=self._group, interview_id=post.interview_id)
+        wanted = outbox.due(post.db, now=now, limit=self._group, scope=post.scope)
         if not wanted:
             return 0, None
         return accounts.permits(post.db, account.fingerprint, per_minute=account.rate, wanted=wanted, now=now)
@@ -205,8 +225,8 @@ class Worker:
         for letter in letters:
             if letter.id not in allowed:
                 mail = waiting.pop(letter.id)
-                log.info("EMAIL: Not sent, a newer mail or another worker took over (interview %s)", mail.interview_id)
-                self.tally.states["superseded"] += 1
+                log.info("EMAIL: Not sent, a newer mail or another worker took over (%s)", mail.about)
+                self.tally.count(mail, "superseded")
         self._converse([letter for letter in letters if letter.id in allowed], waiting)
 
     def _compose(self, waiting: dict[int, OutboxMail], record: HandOver) -> list[Letter]:
@@ -222,19 +242,23 @@ class Worker:
         return letters
 
     def _letter(self, mail: OutboxMail, record: HandOver) -> Letter:
+        data = _sealed_alert(mail, record) if mail.is_alert else self._sealed(mail, record)
+        if self.post.account.dkim is not None:
+            data = sign(data, self.post.account.dkim)
+        return Letter(mail.id, record.from_address, mail.recipient, data, self._may_go)
+
+    def _sealed(self, mail: OutboxMail, record: HandOver) -> bytes:
         facts = mail.facts
         link = session_keys.link(record.backend_url, self._key(mail))
         data = compose(facts, record, message_id=mail.message_id, token=mail.token, link=link)
         said_link = None if facts.kind == CANCELLED else link
         seal(data, recipient=mail.recipient, sender=record.from_address, link=said_link)
-        if self.post.account.dkim is not None:
-            data = sign(data, self.post.account.dkim)
-        return Letter(mail.id, record.from_address, mail.recipient, data, self._may_go)
+        return data
 
     def _key(self, mail: OutboxMail) -> str:
         if mail.public is None:
             raise MailerError("The interview has no session, so there is no link to mail.", _NO_SESSION_FIX)
-        if mail.key_id not in self.post.ring:
+        if self.post.ring is None or mail.key_id not in self.post.ring:
             raise KeyRingUnusable(f"The key ring in use lacks the key {mail.key_id!r} of a booking.", _RING_FIX)
         return session_keys.session_key(mail.public, mail.key_id, mail.generation, self.post.ring)
 
@@ -294,13 +318,13 @@ class Worker:
             return
         outbox.settle(self.post.db, [result for _, result, _ in results], owner=self.owner, now=self.post.clock())
         for mail, result, verdict in results:
-            if result.signature:
+            if result.signature and not mail.is_alert:
                 self.tally.troubles[result.signature] += 1
             if result.signature or result.state != "queued":
-                self.tally.states["later" if result.state == "queued" else result.state] += 1
+                self.tally.count(mail, "later" if result.state == "queued" else result.state)
             if self.post.trace or result.state != "sent":
                 attempts.log_result(mail, result, verdict)
-        self.post.progress(sum(1 for _, result, _ in results if result.state != "queued"))
+        self.post.progress(sum(1 for mail, result, _ in results if result.state != "queued" and not mail.is_alert))
 
     def _resize(self, seconds: float) -> None:
         if seconds < 1.0:

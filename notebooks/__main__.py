@@ -1,4 +1,6 @@
-"""The notebooks' commands: `python -m notebooks run NAME [name=value ...] | list | describe NAME | history [NAME]`.
+"""The notebooks' commands.
+
+`python -m notebooks run NAME [name=value ...] | run --job JOB | list | describe NAME | history [NAME] | schedule | overdue`.
 
 Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by the redaction check, 75 runs already,
 124 out of time, 138 the kernel died, 143 stopped.
@@ -10,13 +12,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebooks import jobs
+from notebooks import jobs, schedule_commands
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from store import places
 from store.errors import Refusal, SettingsError
 from store.job_runs import STOPPED, WRONG_SETTINGS
 
 if TYPE_CHECKING:
+    from notebooks.schedule import ScheduledJob
     from store.settings import Settings
 
 _HISTORY_ROWS = 20
@@ -56,26 +59,27 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m notebooks", description="Runs notebooks as jobs.")
     commands = parser.add_subparsers(required=True, metavar="command")
     running = commands.add_parser("run", help="run a notebook and keep its record in runs/")
-    running.add_argument("name", metavar="NAME")
-    running.add_argument("parameters", metavar="name=value", nargs="*")
+    running.add_argument("words", metavar="WORD", nargs="*", help="the notebook's NAME, then name=value ...")
     running.add_argument("--check", action="store_true", help="only check the parameters and settings; start nothing")
-    running.add_argument(
-        "--wait", type=_seconds, default=0.0, metavar="SECONDS", help="for another run of the same job"
-    )
+    running.add_argument("--wait", type=_seconds, metavar="SECONDS", help="for another run of the same job")
     running.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for the whole run")
     running.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="for each cell")
+    schedule_commands.add_run_options(running)
     running.set_defaults(command=_run)
     commands.add_parser("list", help="the notebooks").set_defaults(command=_list)
     describing = commands.add_parser("describe", help="what a notebook is for, and its parameters")
     describing.add_argument("name", metavar="NAME")
     describing.set_defaults(command=_describe)
     _history_options(commands.add_parser("history", help="runs and how they ended"))
+    schedule_commands.add_to(commands)
     options, rest = parser.parse_known_args(arguments)
     # Parameters may stand between options, too.
     if rest and (options.command is not _run or any(text.startswith("-") for text in rest)):
         parser.error(f"{' '.join(rest)} is not known")
-    if rest:
-        options.parameters += rest
+    if options.command is _run:
+        options.name, *options.parameters = [*options.words, *rest] or [""]
+        if fault := schedule_commands.fault_of_run(options):
+            parser.error(fault)
     return options
 
 
@@ -113,24 +117,29 @@ def _describe(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     # Before anything is opened: a job that is asked for wrongly leaves no trace.
-    job = jobs.job(options.name, options.parameters, options.folder)
+    given = schedule_commands.job_of(options) if options.job else None
+    job = given.job if given else jobs.job(options.name, options.parameters, options.folder)
     from store.settings import Settings
 
     settings = Settings.load()
     if options.check:
         print(f"{job.name} can be run with: " + ", ".join(f"{name} = {value!r}" for name, value in job.values.items()))
         return 0
-    return _run_job(job, settings, options)
+    return _run_job(job, settings, options, given)
 
 
-def _run_job(job: jobs.Job, settings: "Settings", options: argparse.Namespace) -> int:
+def _run_job(
+    job: jobs.Job, settings: "Settings", options: argparse.Namespace, given: "ScheduledJob | None" = None
+) -> int:
     from notebooks import runner
     from store import database, redaction
 
     redaction.install_excepthook()
     db = database.open_record(settings.database_url.get_secret_value())
-    limits = runner.Limits(options.wait, options.timeout, options.cell_timeout)
-    result = runner.run(job, db, places.resolve(settings.runs_folder), limits)
+    if given and options.due and not schedule_commands.is_due(db, given):
+        return 0
+    limits = schedule_commands.limits_of(options, given)
+    result = runner.run(job, db, places.resolve(settings.runs_folder), limits, settings)
     for kind, path in result.files.shown().items():
         print(f"{kind.capitalize()}: {path}")
     if result.counts:

@@ -12,6 +12,8 @@ from mailer.delivery import DeliveryReport
 from mailer.messages import contents
 from mailer.notifications import send_candidate_interview_scheduled_notification
 from mailer.portal_client import PortalClient
+from notebooks import tables
+from notebooks.colours import IDLE
 from notebooks.opened_run import Run
 from notebooks.stopping import JobFailed, telling
 from store import database, places, session_keys, times
@@ -24,7 +26,8 @@ from store.redaction import redact
 from store.requests import BookingRequest, RowFault
 
 _STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
-_OUTSIDE = re.compile(r"<(?:script|link|img)\b[^>]*>(?:</script>)?")
+# Scripts do not run in a notebook, and a candidate's browser does not say so.
+_OUTSIDE = re.compile(r"<(?:script|link|img)\b[^>]*>(?:</script>)?|<noscript\b.*?</noscript>", re.DOTALL)
 
 
 @telling
@@ -75,7 +78,8 @@ def mail_as_seen(run: Run, booking: Booking) -> HTML:
     said = contents(facts, sent, _link(run, booking)[0])
     rows = (("From", f"{sent.from_name} <{sent.from_address}>"), ("To", facts.recipient), ("Subject", said.subject))
     head = "".join(f"<tr><th>{name}</th><td>{html.escape(redact(value))}</td></tr>" for name, value in rows)
-    return HTML(f"<table>{head}</table>{_frame(redact(said.html), 620)}")
+    table = f'{tables.LEFT}<table class="interviews">{head}</table>'
+    return HTML(f"{table}{_frame(redact(said.html), 620)}")
 
 
 @telling
@@ -94,7 +98,7 @@ def page_as_seen(run: Run, booking: Booking) -> HTML:
 
 def _frame(page: str, height: int) -> str:
     # Without any right: no script, no form, no navigation.
-    style = f"width: 100%; max-width: 44em; height: {height}px; border: 1px solid #8a8f98"
+    style = f"width: 100%; max-width: 44em; height: {height}px; border: 1px solid {IDLE}"
     return f'<iframe sandbox="" srcdoc="{html.escape(page, quote=True)}" style="{style}"></iframe>'
 
 

@@ -61,7 +61,8 @@ def _cells(row: JobRunRow) -> tuple[str, ...]:
     given = " ".join(f"{name}={shlex.quote(_text(value))}" for name, value in row.parameters.items())
     shown = given if len(given) <= _SHOWN_PARAMETERS else f"{given[: _SHOWN_PARAMETERS - 3]}..."
     code = "" if row.exit_code is None else str(row.exit_code)
-    who = f"{row.started_by}, {row.user_name}@{row.host}"
+    job = f" for {row.scheduled_as}" if row.scheduled_as else ""
+    who = f"{row.started_by}{job}, {row.user_name}@{row.host}"
     return (row.name, row.notebook, row.outcome, code, f"{row.seconds:.1f}", who, shown)
 
 
@@ -79,6 +80,6 @@ def _facts(row: JobRunRow) -> dict[str, object]:
             ("ended_at", row.ended_at),
         )
     }
-    kept = ("name", "notebook", "outcome", "exit_code", "message", "parameters", "started_by", "user_name", "host", "pid",
-            "code_version", "counts", "artefacts", "peak_memory", "seconds")  # fmt: skip
+    kept = ("name", "notebook", "scheduled_as", "outcome", "exit_code", "message", "parameters", "started_by",
+            "user_name", "host", "pid", "code_version", "counts", "artefacts", "peak_memory", "seconds")  # fmt: skip
     return {name: getattr(row, name) for name in kept} | moments

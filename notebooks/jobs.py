@@ -14,11 +14,12 @@ FOLDER = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A notebook and the value of each of its parameters but the log's."""
+    """A notebook and the value of each of its parameters but the log's; `scheduled_as` is the schedule's name for it."""
 
     source: Path
     sheet: Sheet
     values: Mapping[str, object]
+    scheduled_as: str = ""
 
     @property
     def name(self) -> str:

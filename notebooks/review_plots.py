@@ -2,38 +2,37 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
 from statistics import median
 
-import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
+from matplotlib.patches import Rectangle
 
-from notebooks.plots import closed
+from notebooks import plot_style
+from notebooks.colours import BAD, IDLE, OTHER
+from notebooks.plot_style import INK, Plot
 from notebooks.review_steps import Said, ended_at
 from notebooks.review_tables import words
 from store.interviews import Completed, Reply, Transcript
 
-_RATED, _UNRATED, _EMPTY = "#8a8f98", "#2b6cb0", "#b23b3b"
+_RATED, _UNRATED, _EMPTY = IDLE, OTHER, BAD
 _SHOWN, _SHOWN_JOBS, _LONGEST_LABEL = 20, 12, 34
 _NEEDS = ((_UNRATED, "not rated yet"), (_RATED, "rated"), (_EMPTY, "nothing answered"))
 
 
-def overview(found: Sequence[Completed], chosen: int | None) -> Figure:
+@plot_style.styled
+def overview(found: Sequence[Completed], chosen: int | None) -> Plot:
     """How long each interview took and how much of it was answered, and the scores by job; the chosen one is marked."""
     shown, jobs = list(found[:_SHOWN]), _scores_by_job(found)
     height = 1.1 + 0.26 * max(len(shown), 1.6 * len(jobs), 4)
-    figure, axes = plt.subplots(
-        1, 2 if jobs else 1, figsize=(10 if jobs else 6.5, height), layout="constrained", squeeze=False
-    )
+    about = f"how long {len(shown)} interviews took, and the scores of {len(jobs)} jobs"
+    figure, axes = plot_style.plot(about, 10 if jobs else 6.5, height, columns=2 if jobs else 1, squeeze=False)
     _draw_spans(axes[0][0], shown, len(found), chosen)
     if jobs:
         _draw_scores(axes[0][1], jobs, chosen)
     used = [(colour, name) for colour, name in _NEEDS if colour in map(_need, shown)]
-    handles = [plt.Rectangle((0, 0), 1, 1, color=colour) for colour, _ in used]
-    figure.legend(handles, [name for _, name in used], frameon=False, loc="outside lower left", ncols=3)
-    return closed(figure)
+    handles = [Rectangle((0, 0), 1, 1, color=colour) for colour, _ in used]
+    figure.legend(handles, [name for _, name in used], loc="outside lower left", ncols=3)
+    return figure
 
 
 def _draw_spans(axes: Axes, shown: Sequence[Completed], count: int, chosen: int | None) -> None:
@@ -48,8 +47,7 @@ def _draw_spans(axes: Axes, shown: Sequence[Completed], count: int, chosen: int 
     axes.set_ylabel("interview")
     axes.set_xlabel("minutes")
     which = f"the first {len(shown)} of {count}" if count > len(shown) else ""
-    axes.set_title(f"Time taken, and questions answered {which}".strip(), loc="left")
-    _bare(axes)
+    axes.set_title(f"Time taken, and questions answered {which}".strip())
 
 
 def _need(one: Completed) -> str:
@@ -71,44 +69,37 @@ def _scores_by_job(found: Sequence[Completed]) -> dict[str, list[Completed]]:
 
 def _label(text: str, instead: str) -> str:
     """The text, shortened; another where the plot's font would show boxes."""
-    if any(ord(sign) not in _signs() for sign in text):
-        return instead
+    text = plot_style.drawable(text, instead)
     return text if len(text) <= _LONGEST_LABEL else text[: _LONGEST_LABEL - 3].rstrip() + "..."
-
-
-@lru_cache(maxsize=1)
-def _signs() -> frozenset[int]:
-    return frozenset(get_font(findfont("DejaVu Sans")).get_charmap())
 
 
 def _draw_scores(axes: Axes, jobs: dict[str, list[Completed]], chosen: int | None) -> None:
     for place, rated in enumerate(jobs.values()):
         scores = [one.evaluation for one in rated]
-        axes.plot(scores, [place] * len(scores), "o", color=_UNRATED, alpha=0.45, markersize=8, markeredgewidth=0)
-        axes.plot([median(scores)], [place], "|", color="black", markersize=16, markeredgewidth=2)
+        axes.plot(scores, [place] * len(scores), "o", color=_UNRATED, alpha=0.8, markersize=8, markeredgewidth=0)
+        axes.plot([median(scores)], [place], "|", color=INK, markersize=16, markeredgewidth=2)
         mine = [one.evaluation for one in rated if one.interview_id == chosen]
         axes.plot(
             mine, [place] * len(mine), "o", color="none", markeredgecolor=_EMPTY, markersize=13, markeredgewidth=2
         )
     names = [f"{name} ({len(rated)})" for name, rated in jobs.items()]
-    axes.set_yticks(range(len(jobs)), names, parse_math=False)
+    axes.set_yticks(range(len(jobs)), names)
     axes.set_ylim(len(jobs) - 0.5, -0.5)
     axes.set_xlim(-0.4, 10.4)
     axes.set_xlabel("score (the bar is the middle one)")
-    axes.set_title("Scores by job", loc="left")
-    _bare(axes)
+    axes.set_title("Scores by job")
 
 
-def answers(said: Said) -> Figure:
+@plot_style.styled
+def answers(said: Said) -> Plot:
     """How long each answer is in words, and when each question was worked on."""
     replies = said.transcript.replies
-    figure, (left, right) = plt.subplots(
-        1, 2, figsize=(10, 1.2 + 0.3 * max(len(replies), 3)), width_ratios=(3, 4), layout="constrained"
-    )
+    about = f"how long each of {len(replies)} answers is, and when each question was worked on"
+    figure, (left, right) = plot_style.plot(about, 10, 1.2 + 0.3 * max(len(replies), 3), columns=2, width_ratios=(3, 4))
     counts = [words(reply.answer) for reply in replies]
     bars = left.barh([reply.number for reply in replies], counts, color=_UNRATED)
     left.bar_label(bars, [_length(reply, count) for reply, count in zip(replies, counts, strict=True)], padding=3)
-    left.set_title("Length of the answers", loc="left")
+    left.set_title("Length of the answers")
     left.set_xlabel("words")
     left.set_ylabel("question")
     left.set_xlim(0, max([*counts, 1]) * 1.3)
@@ -116,8 +107,7 @@ def answers(said: Said) -> Figure:
     for axes in (left, right):
         axes.set_yticks([reply.number for reply in replies])
         axes.set_ylim(len(replies) + 0.6, 0.4)
-        _bare(axes)
-    return closed(figure)
+    return figure
 
 
 def _length(reply: Reply, count: int) -> str:
@@ -139,13 +129,9 @@ def _draw_times(axes: Axes, said: Transcript) -> None:
             continue
         start, end = minute(opened), minute(max([opened, *moments]))
         axes.barh(reply.number, end - start, left=start, height=0.5, color=_RATED)
-        axes.plot([start], [reply.number], "o", color="black", markersize=4)
+        axes.plot([start], [reply.number], "o", color=INK, markersize=4)
     end = minute(ended_at(said))
     axes.axvline(end, color=_EMPTY, linewidth=1)
     axes.set_xlim(-0.02 * end, end * 1.04)
-    axes.set_title("From the opening (dot) to the last save", loc="left")
+    axes.set_title("From the opening (dot) to the last save")
     axes.set_xlabel("minutes since the beginning; the line is the end")
-
-
-def _bare(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from IPython.display import HTML
 
+from notebooks.colours import OTHER, WAITS
 from notebooks.review_steps import LISTED, Rating, Said, Wanted, chosen, ended_at
 from notebooks.tables import as_text, counted, how, seconds_words, table, written
 from store import answer_copies, recordings, times
@@ -30,9 +31,9 @@ _MARKS = {
 COPIES_SHOWN, COPY_SHOWN = 5, 1_000
 """The newest copies of a question that a transcript shows, and characters of each: a candidate may send many long ones."""
 _STATES = {recordings.COMPLETE: "complete", recordings.UPLOADING: "cut off: its end never came"}
-_ANSWER = "border-left: 3px solid #2b6cb0; padding: 0.2em 0 0.2em 0.8em; margin: 0.4em 0; max-width: 46em"
-_COPY = "border-left: 3px solid #c98a1b; padding-left: 0.8em; margin: 0.3em 0 0.3em 1.5em; max-width: 46em"
-_QUIET = "color: #6b7078"
+_ANSWER = f"border-left: 3px solid {OTHER}; padding: 0.2em 0 0.2em 0.8em; margin: 0.4em 0; max-width: 46em"
+_COPY = f"border-left: 3px solid {WAITS}; padding-left: 0.8em; margin: 0.3em 0 0.3em 1.5em; max-width: 46em"
+_QUIET = "color: var(--jp-ui-font-color2, inherit)"
 
 
 def completed(found: Sequence[Completed], asked: Wanted, settings: Settings) -> HTML:
@@ -103,7 +104,7 @@ def _reply(reply: Reply, said: Said, zone: str) -> str:
 def _answer(reply: Reply, said: Said, zone: str) -> str:
     parts = [f"Recording {one.id}: {_STATES[one.state]}" for one in reply.recordings]
     if reply.saved_at:
-        text = _as_written(reply.answer, said) if reply.answer.strip() else "<i>left blank</i>"
+        text = _as_written(reply.answer, said) if reply.answer.strip() else "<i>left blank</i><br>"
         note = (
             f"{counted(words(reply.answer), 'word')}, revision {reply.revision}, saved {_clock(reply.saved_at, zone)}"
         )

@@ -1,9 +1,8 @@
 """Results as tables that ops staff read. Cells are text that others wrote, so they are escaped, never markup."""
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-import pandas as pd
 from IPython.display import HTML
 
 from mailer.delivery import DeliveryReport
@@ -22,21 +21,36 @@ SHOWN_ROWS, SHOWN_FAULTS, SHOWN_JOBS = 25, 500, 20
 # JupyterLab and nbconvert would make formulas of what stands between two $ in a text.
 _AS_TEXT = 'class="tex2jax_ignore mathjax_ignore"'
 LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
+LINES = "white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--jp-code-font-family, monospace); font-size: 0.9em"
+"""The style of lines of a log."""
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
-def table(rows: Sequence[dict[str, object]], caption: str = "", limit: int = SHOWN_ROWS) -> HTML:
-    """The first `limit` rows as an HTML table, with a line that says how many are not shown."""
+def table(rows: Sequence[Mapping[str, object]], caption: str = "", limit: int = SHOWN_ROWS) -> HTML:
+    """The first `limit` rows as an HTML table, with a line that says how many are not shown.
+
+    A cell that is HTML already stands as it is; of all others the text is shown.
+    """
     if not rows:
         return HTML(f"<p>{html.escape(caption)}: none.</p>" if caption else "<p>None.</p>")
-    frame = pd.DataFrame(rows[:limit]).fillna("").astype(str)
+    written_rows = [{name: _cell(value) for name, value in row.items()} for row in rows[:limit]]
     # A column that says nothing in any row is only in the way.
-    frame = frame.loc[:, (frame != "").any()]
-    with pd.option_context("display.max_colwidth", None):
-        body = frame.to_html(index=False, escape=True, border=0, justify="left", classes="interviews")
-    more = f"<p>... and {len(rows) - limit} more.</p>" if len(rows) > limit else ""
-    head = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
-    return as_text(LEFT + head + body + more)
+    names = [name for name in dict.fromkeys(name for row in written_rows for name in row)
+             if any(row.get(name) for row in written_rows)]  # fmt: skip
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
+    body = "\n".join(f"<tr>{_cells(row, names)}</tr>" for row in written_rows)
+    title = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
+    more = f"<p>... and {len(rows) - limit:,} more.</p>" if len(rows) > limit else ""
+    laid_out = f'<table class="interviews">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
+    return as_text(LEFT + title + laid_out + more)
+
+
+def _cells(row: Mapping[str, str], names: Sequence[str]) -> str:
+    return "".join(f"<td>{row.get(name, '')}</td>" for name in names)
+
+
+def _cell(value: object) -> str:
+    return value.data if isinstance(value, HTML) else "" if value is None else html.escape(str(value))
 
 
 def as_text(markup: str) -> HTML:
@@ -49,6 +63,13 @@ def written(text: str) -> str:
     # The first line break after the tag is not part of the text (HTML, 13.1.2.5).
     style = "white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; font: inherit; margin: 0"
     return f'<pre dir="auto" style="{style}">\n{html.escape(text)}</pre>'
+
+
+def dot(colour: str, size: float = 0.9) -> str:
+    """A round mark of that colour, as large as a letter of `size` em; the word for it stands beside it."""
+    width = f"{size * 0.7:.2f}em"
+    shape = f"display: inline-block; flex: none; width: {width}; height: {width}; border-radius: 50%"
+    return f'<span style="{shape}; margin-right: 0.35em; background: {colour}"></span>'
 
 
 def seconds_words(seconds: float) -> str:
@@ -69,7 +90,7 @@ def counts(report: BatchReport) -> HTML:
     """How many rows there are of each outcome, and of each reason of refusal."""
     rows = [{"rows": count, "outcome": outcome, "reason": ""} for outcome, count in report.outcomes.most_common()]
     rows += [{"rows": count, "outcome": "", "reason": code} for code, count in report.codes.most_common()]
-    return table(rows, f"{report.rows} rows of {report.source}")
+    return table(rows, f"{counted(report.rows, 'row')} of {report.source}", len(rows))
 
 
 def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
@@ -80,16 +101,11 @@ def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
     shown = [
         {"line": row["line"], "outcome": row["outcome"], "reason": row["code"] or "", "column": row["column"] or "",
          "candidate": row["who"] or "", "job": row["job_title"] or "", "start": when(row),
-         "interview": _id(row["interview_id"]), "slot": _id(row["slot_id"]),
+         "interview": row["interview_id"], "slot": row["slot_id"],
          "what": row["message"] or "", "To fix": row["fix"] or ""}
         for row in rows
     ]  # fmt: skip
     return table(shown, f"Batch {report.batch_id}, rows that need someone first", limit)
-
-
-def _id(value: int | None) -> str:
-    # A text, for pandas makes 1.0 of an id where other rows have none.
-    return "" if value is None else str(value)
 
 
 def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:
@@ -99,7 +115,7 @@ def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:
          "next try": times.iso(row.next_at) if row.next_at else "", "server said": row.reply, "To fix": row.fix}
         for row in sorted(rows, key=lambda row: (row.state == "sent", row.interview_id))
     ]  # fmt: skip
-    return table(shown, f"{len(rows)} mails", limit)
+    return table(shown, counted(len(rows), "mail"), limit)
 
 
 def mailing(done: Mailing, *, dry_run: bool) -> HTML:
@@ -139,7 +155,7 @@ def log_summary(summary: LogSummary, path: str) -> HTML:
     for title, lines in (("Failures", summary.failures), ("First lines", summary.first), ("Last lines", summary.last)):
         if lines:
             text = html.escape("\n".join(lines))
-            parts.append(f'<p><b>{title}</b></p><pre style="white-space: pre-wrap">{text}</pre>')
+            parts.append(f'<p><b>{title}</b></p><pre style="{LINES}">{text}</pre>')
     return HTML("".join(parts))
 
 

@@ -8,6 +8,8 @@ from store import times
 
 INVITATION, RESCHEDULED, CANCELLED = "invitation", "rescheduled", "cancelled"
 KINDS = (INVITATION, RESCHEDULED, CANCELLED)
+ALERT = "alert"
+"""The kind of a mail to ops: about a job, with no interview and with facts of its own (`store.alerts`)."""
 
 
 @dataclass(frozen=True, slots=True)

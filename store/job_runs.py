@@ -22,7 +22,10 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=
 
 @dataclass(frozen=True, slots=True)
 class JobStart:
-    """A run that begins. `started_by` is a person, a scheduler's job or unit; `artefacts` is what there is from the start."""
+    """A run that begins. `started_by` is a person, a scheduler's job or unit; `artefacts` is what there is from the start.
+
+    `scheduled_as` is the schedule's job that it is a run of; empty for none.
+    """
 
     name: str
     notebook: str
@@ -34,6 +37,7 @@ class JobStart:
     pid: int
     code_version: str
     artefacts: Mapping[str, str] = field(default_factory=dict)
+    scheduled_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ class JobRunRow:
     counts: dict[str, int | float]
     artefacts: dict[str, str]
     peak_memory: int | None
+    scheduled_as: str
     seconds: float
 
 
@@ -84,13 +89,13 @@ def begin(db: Database, start: JobStart) -> int:
     now = clock(db)
     sql = (
         "INSERT INTO job_run (name, notebook, job_key, parameters, started_by, user_name, host, pid, code_version,"
-        " started_at, heartbeat_at, message, counts, artefacts)"
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}, '', '{{}}', ?) RETURNING id"
+        " started_at, heartbeat_at, message, counts, artefacts, scheduled_as)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}, '', '{{}}', ?, ?) RETURNING id"
     )
     who = (redact(one_line(start.started_by)), start.user_name, start.host, start.pid, start.code_version)
+    left = (_encode(dict(start.artefacts)), start.scheduled_as)
     with changing(db):
-        row = (start.name, start.notebook, start.job_key, _encode(shown), *who, _encode(dict(start.artefacts)))
-        return fetch(db, sql, row)[0][0]
+        return fetch(db, sql, (start.name, start.notebook, start.job_key, _encode(shown), *who, *left))[0][0]
 
 
 def beat(db: Database, run_id: int) -> None:
@@ -120,13 +125,36 @@ def read(db: Database, notebook: str = "", outcomes: Sequence[str] = (), limit: 
     wanted = [("notebook = ?", [notebook])] if notebook else []
     if outcomes:
         wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
+    return _read(db, wanted, limit)
+
+
+def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: Sequence[str] = ()) -> JobRunRow | None:
+    """The newest run of a job of the schedule that was begun at this time (epoch seconds) or later; None for none."""
+    wanted = [("scheduled_as = ?", [scheduled_as]), ("started_at >= ?", [since])]
+    if outcomes:
+        wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
+    return next(iter(_read(db, wanted, 1)), None)
+
+
+def died(db: Database, since: float, limit: int = 100) -> list[JobRunRow]:
+    """Runs begun since then (epoch seconds) that died, and that no later run of the same job has put right."""
+    mended = (
+        "EXISTS (SELECT 1 FROM job_run later WHERE later.job_key = job_run.job_key AND later.outcome = ?"
+        " AND later.started_at > job_run.started_at)"
+    )
+    wanted = [("ended_at IS NULL", []), (f"heartbeat_at < {clock(db)} - {STALE_SECONDS}", [])]
+    return _read(db, [*wanted, ("started_at >= ?", [since]), (f"NOT {mended}", [DONE])], limit)
+
+
+def _read(db: Database, wanted: Sequence[tuple[str, list]], limit: int) -> list[JobRunRow]:
+    """The newest runs first that meet all these conditions."""
     where = " AND ".join(condition for condition, _ in wanted) or "1 = 1"
     # A run that died took until its last sign of life.
     until = f"CASE WHEN {outcome_sql(db)} = '{RUNNING}' THEN {clock(db)} ELSE coalesce(ended_at, heartbeat_at) END"
     sql = (
         "SELECT id, name, notebook, parameters, started_by, user_name, host, pid, code_version, started_at,"
         f" heartbeat_at, ended_at, {outcome_sql(db)}, exit_code, message, counts, artefacts, peak_memory,"
-        f" {until} - started_at FROM job_run WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?"
+        f" scheduled_as, {until} - started_at FROM job_run WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?"
     )
     return [_row(cells) for cells in fetch(db, sql, [*(value for _, values in wanted for value in values), limit])]
 

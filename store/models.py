@@ -192,7 +192,9 @@ class PortalVisit(Model):
 
 
 class Notification(Model):
-    interview = peewee.ForeignKeyField(Interview, backref="notifications")
+    """A mail. One of kind alert goes to ops: it has no interview, and a key that no other alert has."""
+
+    interview = peewee.ForeignKeyField(Interview, backref="notifications", null=True)
     kind = peewee.TextField()
     occurrence = peewee.IntegerField()
     state = peewee.TextField()
@@ -212,6 +214,7 @@ class Notification(Model):
     reply = peewee.TextField(null=True)
     fix = peewee.TextField(null=True)
     created_at = Instant()
+    alert_key = peewee.TextField(null=True)
 
 
 class Batch(Model):
@@ -256,6 +259,7 @@ class JobRun(Model):
     counts = peewee.TextField()
     artefacts = peewee.TextField()
     peak_memory = peewee.BigIntegerField(null=True)
+    scheduled_as = peewee.TextField()
 
 
 class JobLock(Model):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from store import bulk, events
 from store.database import Database, among, changing, execute, fetch, is_sqlite
-from store.facts import Facts, HandOver
+from store.facts import ALERT, Facts, HandOver
 
 log = logging.getLogger(__name__)
 
@@ -25,11 +25,12 @@ _UNKNOWN_FIX_SQL = f"'{_AGAIN}' || id || ' sends it now.'"
 class OutboxMail:
     """One claimed mail with what its link is made from; `public`, `key_id` and `generation` are None without a session.
 
-    `handed_over_at` is set if an earlier attempt may have arrived; then `hand_over` is what that one was made with.
+    An alert to ops has no interview and no session. `handed_over_at` is set if an earlier attempt may have arrived; then
+    `hand_over` is what that one was made with.
     """
 
     id: int
-    interview_id: int
+    interview_id: int | None
     kind: str
     recipient: str
     facts_json: str
@@ -45,7 +46,39 @@ class OutboxMail:
 
     @property
     def facts(self) -> Facts:
+        """What a candidate's mail will say; an alert's facts are read by `store.alerts`."""
         return Facts.from_json(self.facts_json)
+
+    @property
+    def is_alert(self) -> bool:
+        return self.kind == ALERT
+
+    @property
+    def about(self) -> str:
+        """How log lines name it: `interview 12`, or for an alert to ops `alert 34`, by the mail's id."""
+        return about(self.id, self.interview_id)
+
+
+def about(mail_id: int, interview_id: int | None) -> str:
+    """How log lines name a mail: by its interview, and an alert to ops, which has none, by its own id."""
+    return f"alert {mail_id}" if interview_id is None else f"interview {interview_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which mails a delivery is for: those of one interview, one mail alone, or all."""
+
+    interview_id: int | None = None
+    mail_id: int | None = None
+
+    def condition(self) -> tuple[str, tuple]:
+        """SQL that follows another condition, and its parameters."""
+        given = {"interview_id": self.interview_id, "id": self.mail_id}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        return "".join(f" AND {name} = ?" for name in wanted), tuple(wanted.values())
+
+
+ALL = Scope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +98,9 @@ class Settlement:
     fix: str = ""
 
 
-def claim(
-    db: Database, *, owner: str, now: float, lease: float, limit: int, interview_id: int | None = None
-) -> list[OutboxMail]:
+def claim(db: Database, *, owner: str, now: float, lease: float, limit: int, scope: Scope = ALL) -> list[OutboxMail]:
     """Takes up to `limit` queued mails that are due, oldest first, for `lease` seconds. No two owners get the same."""
-    condition, parameters = _due(now, interview_id)
+    condition, parameters = _due(now, scope)
     oldest = f"SELECT id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
     assign = "UPDATE notification SET state = 'claimed', owner = ?, lease_until = ?"
     with changing(db):
@@ -83,13 +114,9 @@ def claim(
         return _read(db, [row[0] for row in taken])
 
 
-def _due(now: float, interview_id: int | None) -> tuple[str, tuple]:
-    condition, parameters = _of(interview_id)
+def _due(now: float, scope: Scope) -> tuple[str, tuple]:
+    condition, parameters = scope.condition()
     return f"state = 'queued' AND due_at <= ?{condition}", (now, *parameters)
-
-
-def _of(interview_id: int | None) -> tuple[str, tuple]:
-    return ("", ()) if interview_id is None else (" AND interview_id = ?", (interview_id,))
 
 
 def _held(resend: bool) -> str:
@@ -204,6 +231,8 @@ def _record_failures(db: Database, settlements: Sequence[Settlement], settled: S
 def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str, int]:
     """Deals with expired leases and held unknowns; gives how many were queued again, became unknown or were superseded.
 
+    Alerts to ops that became unknown are counted apart.
+
     A claimed mail whose lease ran out is queued again. One that was handed over becomes unknown for `hold` seconds; then
     it is queued again if `resend`, at most UNKNOWN_RESENDS times, or waits for a person.
     """
@@ -242,8 +271,11 @@ def recover(db: Database, *, now: float, hold: float, resend: bool) -> dict[str,
             )
     unknown = [(interview, mail) for mail, interview, _, state in lost if state == "unknown"]
     for interview, mail in unknown:
-        log.warning("[EMAIL UNKNOWN] interview %s: %s To fix: %s", interview, _LOST, unknown_fix(mail))
-    return {"requeued": requeued + again, "unknown": len(unknown), "superseded": len(lost) - len(unknown)}
+        log.warning("[EMAIL UNKNOWN] %s: %s To fix: %s", about(mail, interview), _LOST, unknown_fix(mail))
+    alerts = sum(interview is None for interview, _ in unknown)
+    superseded = len(lost) - len(unknown)
+    return {"requeued": requeued + again, "unknown": len(unknown) - alerts, "superseded": superseded,
+            "unknown_alerts": alerts}  # fmt: skip
 
 
 def unknown_fix(notification_id: int) -> str:
@@ -266,24 +298,36 @@ def resend(db: Database, notification_id: int, *, now: float) -> bool:
     return bool(done)
 
 
-def due(db: Database, *, now: float, limit: int, interview_id: int | None = None) -> int:
+def due(db: Database, *, now: float, limit: int, scope: Scope = ALL) -> int:
     """How many mails `claim` would find now, counted up to `limit`."""
-    condition, parameters = _due(now, interview_id)
+    condition, parameters = _due(now, scope)
     sql = f"SELECT count(*) FROM (SELECT 1 FROM notification WHERE {condition} LIMIT ?) AS due"
     return fetch(db, sql, (*parameters, limit))[0][0]
 
 
-def waiting(db: Database, *, resend: bool, interview_id: int | None = None) -> int:
-    """How many mails are still on their way: queued, claimed, handed over, and unknown ones that go again by themselves."""
-    condition, parameters = _of(interview_id)
+def waiting(db: Database, *, resend: bool, scope: Scope = ALL) -> int:
+    """How many interviews' mails are still on their way.
+
+    These are queued, claimed, handed over, and unknown ones that go again by themselves.
+    """
+    return _waiting(db, "interview_id IS NOT NULL", resend, scope)
+
+
+def waiting_alerts(db: Database, *, resend: bool, scope: Scope = ALL) -> int:
+    """How many alerts to ops are still on their way, in the same sense."""
+    return _waiting(db, "alert_key IS NOT NULL", resend, scope)
+
+
+def _waiting(db: Database, kind: str, resend: bool, scope: Scope) -> int:
+    condition, parameters = scope.condition()
     states = f"(state IN ('queued', 'claimed', 'handed_over') OR {_held(resend)})"
-    return fetch(db, f"SELECT count(*) FROM notification WHERE {states}{condition}", parameters)[0][0]
+    return fetch(db, f"SELECT count(*) FROM notification WHERE {kind} AND {states}{condition}", parameters)[0][0]
 
 
-def first_waiting(db: Database, *, limit: int, untried: bool, interview_id: int | None = None) -> tuple[int, list[int]]:
-    """How many mails are queued, only those never tried if `untried`; and the interviews of the first ones due."""
-    condition, parameters = _of(interview_id)
-    condition = f"state = 'queued'{' AND attempts = 0' if untried else ''}{condition}"
+def first_waiting(db: Database, *, limit: int, untried: bool, scope: Scope = ALL) -> tuple[int, list[int]]:
+    """How many interviews' mails are queued, only those never tried if `untried`; and the interviews of the first due."""
+    condition, parameters = scope.condition()
+    condition = f"state = 'queued' AND interview_id IS NOT NULL{' AND attempts = 0' if untried else ''}{condition}"
     count = fetch(db, f"SELECT count(*) FROM notification WHERE {condition}", parameters)[0][0]
     sql = f"SELECT interview_id FROM notification WHERE {condition} ORDER BY due_at, id LIMIT ?"
     return count, [row[0] for row in fetch(db, sql, (*parameters, limit))]

@@ -121,7 +121,9 @@ def _url(folder: Path) -> str:
 def _copy(table: str, record: Database, copy: Database) -> None:
     columns = [row[1] for row in fetch(copy, f"PRAGMA table_info({table})")]
     _check_columns(table, columns, record)
-    rows = fetch(record, f"SELECT {', '.join(columns)} FROM {table}")
+    # An alert to ops is no candidate's mail, and tells of the real record's jobs.
+    where = " WHERE interview_id IS NOT NULL" if table == "notification" else ""
+    rows = fetch(record, f"SELECT {', '.join(columns)} FROM {table}{where}")
     places = ", ".join("?" * len(columns))
     with database.writing(copy):
         execute_many(copy, f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)

@@ -118,6 +118,18 @@ def _backend_url(url: str) -> str:
     return url.rstrip("/")
 
 
+def _ops_email(address: str) -> str:
+    if not address.strip():
+        return ""
+    # Here, for the check of addresses takes as long to load as a tenth of all settings.
+    from store import addresses
+
+    try:
+        return addresses.checked(address.strip())
+    except addresses.AddressRefused as refused:
+        raise ValueError(f"is no address that mails can go to ({str(refused).rstrip('.')}); {refused.fix}") from None
+
+
 def _ops_token(token: SecretStr) -> SecretStr:
     value = token.get_secret_value()
     if value and not re.fullmatch(r"[A-Za-z0-9._~+/=-]{20,200}", value):
@@ -132,7 +144,7 @@ class Settings(FromEnvironment):
 
     database_url: SecretStr = SecretStr("sqlite:///var/interviews.db")
     backend_url: Annotated[str, AfterValidator(_backend_url)] = "http://localhost:8000"
-    ops_email: str = ""
+    ops_email: Annotated[str, AfterValidator(_ops_email)] = ""
     interview_timezone: Annotated[str, AfterValidator(_zone_name)] = "Asia/Kolkata"
     interview_opens_before: int = Field(15, ge=0, le=1440)
     interview_closes_after: int = Field(15, ge=1, le=1440)

@@ -11,6 +11,7 @@ import booking_desk
 import portal_office
 import psycopg
 import pytest
+from reference_files import pytest_collect_file  # noqa: F401 - pytest finds its hooks here
 
 from mailer.config import MailSettings
 from store import database, session_keys

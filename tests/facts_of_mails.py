@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from store.alerts import Alert
 from store.facts import INVITATION, Facts
 
 START = datetime(2026, 11, 30, 7, 20, tzinfo=UTC)
@@ -22,4 +23,10 @@ INVITED = Facts(
     round=1,
     calendar_uid="interview-17@interviews.example.com",
     sequence=0,
+)
+FAILED_JOB = Alert(
+    "run:20261120T060000Z_ab12cd",
+    "booking_batch failed: 3 rows failed",
+    "see the table of rows.",
+    {"Job": "booking_batch", "Exit code": "1", "Record": "runs/booking_batch/20261120T060000Z_ab12cd.ipynb"},
 )

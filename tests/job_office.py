@@ -2,11 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +17,13 @@ import nbformat
 from notebooks import jobs, runner
 from notebooks.runner import Limits, Result
 from store import job_runs, places
-from store.database import Database
+from store.database import Database, execute
 from store.job_runs import JobRunRow
 
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 RUN = "import sys; from pathlib import Path; from notebooks.__main__ import main; sys.exit(main(sys.argv[2:], Path(sys.argv[1])))"
+
+_OFFICE = "TEST_OFFICE"
 
 
 @dataclass(slots=True)
@@ -29,6 +33,8 @@ class JobOffice:
     folder: Path
     db: Database
     environment: dict[str, str]
+    notebooks: Path | None = None
+    """Where the notebooks lie; None for this folder."""
 
     @property
     def runs(self) -> Path:
@@ -50,24 +56,69 @@ class JobOffice:
 
     def start(self, *arguments: str, before: str = "") -> subprocess.Popen[str]:
         """Starts the command as a scheduler does; `before` is Python that is run first."""
-        command = [sys.executable, "-c", before + RUN, str(self.folder), *arguments]
+        command = [sys.executable, "-c", before + RUN, str(self.notebooks or self.folder), *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen(command, cwd="/", env={**self.environment, "PYTHONPATH": str(places.ROOT)}, **pipes)
+        environment = {**self.environment, "PYTHONPATH": str(places.ROOT), _OFFICE: str(self.folder)}
+        return subprocess.Popen(command, cwd="/", env=environment, start_new_session=True, **pipes)
 
     def command(self, *arguments: str) -> tuple[int, str, str]:
         """Runs the command to its end: exit code, what it said, what it said of errors."""
         with self.start(*arguments) as process:
-            said, errors = process.communicate(timeout=60)
+            said, errors = process.communicate(timeout=120)
         return process.returncode, said, errors
 
     def rows(self) -> list[JobRunRow]:
         """The runs of the record, the oldest first."""
         return job_runs.read(self.db, limit=1000)[::-1]
 
+    def processes(self, holding: str = "") -> list[int]:
+        """The processes of runs that were started here, their kernels and helpers; those with a text in their command."""
+        mark = f"{_OFFICE}={self.folder}\0".encode()
+        found = [number for number in _numbers() if mark in _read(number, "environ")]
+        return [number for number in found if holding.encode() in _read(number, "cmdline")]
+
+    def grow_old(self) -> None:
+        """Lets runs be a while older, so that a killed one has died."""
+        for table in ("job_lock", "job_run"):
+            execute(self.db, f"UPDATE {table} SET heartbeat_at = heartbeat_at - 31")
+        for path in self.runs.glob("*/*.log"):
+            os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 61))
+
+    def kill(self, process: subprocess.Popen[str], how: str) -> None:
+        """Ends a run: `kill` and `stop` its process group with SIGKILL and SIGTERM, `kernel` its kernel, if it has one yet."""
+        kernels = self.processes("kernel_process.py") if how == "kernel" else []
+        with suppress(ProcessLookupError):
+            if kernels:
+                os.kill(kernels[0], signal.SIGKILL)
+            else:
+                os.killpg(process.pid, signal.SIGTERM if how == "stop" else signal.SIGKILL)
+        process.communicate(timeout=60)
+
+    def check_published(self, name: str = "small") -> None:
+        """Every published notebook and page is whole."""
+        for path in (self.runs / name).glob("*.*"):
+            text = path.read_text(encoding="utf-8")
+            if path.suffix == ".ipynb" and ".part" not in path.name:
+                assert json.loads(text)["cells"]
+            if path.suffix == ".html" and ".part" not in path.name:
+                assert text.rstrip().endswith("</html>")
+
     def files(self, name: str = "small") -> list[str]:
         """What lies in the runs' folder, without the runs' own names."""
         folder = self.runs / name
         return sorted(path.name.partition(".")[2] for path in folder.iterdir()) if folder.exists() else []
+
+
+def _numbers() -> list[int]:
+    return [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+
+
+def _read(number: int, name: str) -> bytes:
+    """What the system tells of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{number}/{name}").read_bytes()
+    except OSError:
+        return b""
 
 
 def outputs(path: Path) -> str:

@@ -17,8 +17,20 @@ from smtp_server import FROM, After, SmtpServer
 
 from store import outbox, times
 from store.database import fetch
+from store.settings import Settings
 
 WORKERS = 2
+
+
+def delivery_environment(settings: Settings, port: int, lease: float, hold: float) -> dict[str, str]:
+    """The settings of a program that delivers this record's mails to the server at `port`; seconds."""
+    return {
+        "PATH": os.environ["PATH"], "DATABASE_URL": settings.database_url.get_secret_value(),
+        "SESSION_KEY_RING": settings.session_key_ring.get_secret_value(), "BACKEND_URL": settings.backend_url,
+        "EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(port), "DEFAULT_FROM_EMAIL": FROM,
+        "EMAIL_LEASE": str(lease), "EMAIL_DEADLINE": str(lease * 0.75), "EMAIL_TIMEOUT": str(lease * 0.5),
+        "EMAIL_HOLD": str(hold), "EMAIL_CONNECTIONS": "1",
+    }  # fmt: skip
 
 
 @dataclass
@@ -56,14 +68,7 @@ class Torture:
         return After("250 2.0.0 queued", self.chance.uniform(0.0, 0.04))
 
     def _start(self) -> subprocess.Popen:
-        settings = self.desk.settings
-        environment = {
-            "PATH": os.environ["PATH"], "DATABASE_URL": settings.database_url.get_secret_value(),
-            "SESSION_KEY_RING": settings.session_key_ring.get_secret_value(), "BACKEND_URL": settings.backend_url,
-            "EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(self.server.port),
-            "DEFAULT_FROM_EMAIL": FROM, "EMAIL_LEASE": str(self.lease), "EMAIL_DEADLINE": str(self.lease * 0.75),
-            "EMAIL_TIMEOUT": str(self.lease * 0.5), "EMAIL_HOLD": str(self.hold), "EMAIL_CONNECTIONS": "1",
-        }  # fmt: skip
+        environment = delivery_environment(self.desk.settings, self.server.port, self.lease, self.hold)
         command = [sys.executable, "-m", "mailer", "deliver", "--follow", "--quiet"]
         return subprocess.Popen(command, env=environment, cwd=self.folder, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.DEVNULL)  # fmt: skip

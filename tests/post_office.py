@@ -64,8 +64,8 @@ class PostOffice:
 
     def deliver_as(self, sender: Account, **given) -> DeliveryReport:
         desk = self.desk
-        given = {"clock": lambda: desk.now} | given
-        return deliver(desk.db, account=sender, settings=desk.settings, ring=desk.ring, **given)
+        given = {"clock": lambda: desk.now, "ring": desk.ring} | given
+        return deliver(desk.db, account=sender, settings=desk.settings, **given)
 
     def patched_pauses(self) -> PatchedPauses:
         return PatchedPauses(self.desk)

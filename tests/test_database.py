@@ -1,10 +1,12 @@
 """The database itself: addresses, transactions, many rows at once, and every trouble as one clear line."""
 
 import logging
+import resource
 import shutil
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import peewee
 import pytest
@@ -279,6 +281,35 @@ def test_a_full_disk_stops_a_batch_between_chunks_and_a_later_run_completes_it(d
         assert desk.count(table) == booked
     desk.change("PRAGMA max_page_count = 1000000")
     assert desk.apply(tmp_path / "c.csv").outcomes == {"unchanged": booked, "created": 120 - booked}
+
+
+@contextmanager
+def largest_file(size):
+    """No file of this process may grow beyond so many bytes: a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_disk_that_is_full_when_the_record_is_made_is_told_as_the_disk(tmp_path):
+    with largest_file(60 * 1024):
+        line = trouble(lambda: database.open_record(f"sqlite:///{tmp_path}/new.db"))
+    assert "the disk failed or is full. To fix: check the disk's free space" in line
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_a_disk_that_is_full_in_a_transaction_is_told_as_the_disk(db, tmp_path):
+    def grow():
+        for name in range(100):
+            with database.writing(db):
+                execute(db, "INSERT INTO send_rate (fingerprint, next_at) VALUES (?, ?)", (f"{name}{'x' * 50_000}", 1))
+
+    size = (tmp_path / "var" / "interviews.db-wal").stat().st_size
+    with largest_file(size + 300_000):
+        assert "the disk failed or is full. To fix: check the disk's free space" in trouble(grow)
 
 
 @pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)

@@ -12,6 +12,7 @@ from conftest import need
 from facts_of_mails import INVITED
 from name_server import dnsmasq, txt
 from pydantic import SecretStr
+from test_alert_mail import made as made_alert
 from test_proof_checks import BOOKED, OTHER_KEY, RECIPIENT, SENDER
 from test_seal import made
 
@@ -31,6 +32,7 @@ MAILS = {
     "hindi": made(replace(INVITED, candidate_name="आशा राव", company_name="Société Générale")),
     "rescheduled": made(replace(INVITED, kind=RESCHEDULED, previous_starts_at=INVITED.starts_at)),
     "cancelled": made(replace(INVITED, kind=CANCELLED, sequence=1)),
+    "alert": made_alert(),
 }
 
 

@@ -289,9 +289,9 @@ def test_unusable_token_or_message_id_is_refused(token, message_id):
 @pytest.fixture
 def uncompiled():
     """Templates are compiled anew in this test and after it."""
-    messages._template.cache_clear()
+    messages.template.cache_clear()
     yield
-    messages._template.cache_clear()
+    messages.template.cache_clear()
 
 
 @pytest.mark.usefixtures("uncompiled")

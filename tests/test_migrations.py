@@ -6,6 +6,7 @@ import secrets
 import subprocess
 import sys
 
+import peewee
 import psycopg
 import pytest
 from conftest import POSTGRESQL_SERVER
@@ -119,6 +120,41 @@ def test_the_oldest_record_is_upgraded_with_its_data(fresh_url, opened):
     assert database.database_id(db) == "0123456789abcdef"
     assert fetch(db, "SELECT address, email, name, timezone, created_at FROM candidate") == [row]
     assert steps(db) == all_steps()
+
+
+def test_mails_of_an_older_record_stay_as_they_are_when_alerts_come_in(fresh_url, opened):
+    old = database.connect(fresh_url)
+    if database.is_sqlite(old):
+        os.makedirs(os.path.dirname(old.database))
+    with database.writing(old):
+        for step in ("0001_record", "0002_booked_seats", "0003_interviews", "0004_jobs"):
+            Runner(old, str(database.MIGRATIONS)).up(step)
+    database.execute(old, "INSERT INTO meta (name, value) VALUES ('database_id', '0123456789abcdef')")
+    database.execute(old, "INSERT INTO candidate VALUES (1, 'a@example.com', 'a@example.com', 'Asha', '', 1.5)")
+    database.execute(old, "INSERT INTO job VALUES (1, 'acme nurse', 'Nurse', 'Acme', 1.5)")
+    interview = "1, 1, 1, 1, 10.5, 20.5, 'UTC', 'scheduled', 15, 15, 0, '', false, 1.5"
+    database.execute(old, f"INSERT INTO interview VALUES ({interview})")
+    mail = ("invitation", 1, "sent", "a@example.com", "{}", "<a@b>", "ab", 9, 2.5, 1, "me", 3.5, "{}", 4.5, 5.5, "s",
+            "250 ok", "f", 1.25)  # fmt: skip
+    names = ("kind, occurrence, state, recipient, facts, message_id, token, batch_id, due_at, attempts, owner, lease_until,"
+             " hand_over, handed_over_at, settled_at, signature, reply, fix, created_at")  # fmt: skip
+    sql = f"INSERT INTO notification (id, interview_id, {names}) VALUES (5, 1{', ?' * 19})"
+    database.execute(old, sql, mail)
+    before = {(one.name, tuple(one.columns), one.unique) for one in old.get_indexes("notification")}
+    old.close()
+    db = opened()
+    assert fetch(db, f"SELECT id, interview_id, {names}, alert_key FROM notification") == [(5, 1, *mail, None)]
+    after = {(one.name, tuple(one.columns), one.unique) for one in db.get_indexes("notification")}
+    assert after - before == {("notification_alert", ("alert_key",), True)}
+    assert before <= after
+    assert [(one.column, one.dest_table) for one in db.get_foreign_keys("notification")] == [
+        ("interview_id", "interview")
+    ]
+    for wrong in ("interview_id = 99", "kind = 'other'", "interview_id = NULL", "state = 'lost'", "hand_over = NULL"):
+        with pytest.raises(peewee.IntegrityError):
+            database.execute(db, f"UPDATE notification SET {wrong}")
+    with pytest.raises(peewee.IntegrityError):
+        database.execute(db, "DELETE FROM interview")
 
 
 def test_a_database_of_another_program_is_refused_and_left_as_it_is(fresh_url, opened):

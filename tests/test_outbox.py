@@ -49,7 +49,7 @@ def test_a_claimed_mail_carries_what_its_message_and_link_are_made_from(desk, bo
 
 def test_a_claim_can_be_for_one_interview_alone(desk, queued):
     ids = queued(3)
-    mails = outbox.claim(desk.db, owner="one", now=desk.epoch, lease=60, limit=9, interview_id=2)
+    mails = outbox.claim(desk.db, owner="one", now=desk.epoch, lease=60, limit=9, scope=outbox.Scope(interview_id=2))
     assert [mail.id for mail in mails] == [ids[1]]
 
 
@@ -90,9 +90,9 @@ def test_a_mail_whose_lease_ran_out_is_queued_again(desk, queued):
     ids = queued(2)
     desk.claim("lost", limit=1)
     desk.now += 59 * SECOND
-    assert desk.recover() == {"requeued": 0, "unknown": 0, "superseded": 0}
+    assert desk.recover() == {"requeued": 0, "unknown": 0, "superseded": 0, "unknown_alerts": 0}
     desk.now += SECOND
-    assert desk.recover() == {"requeued": 1, "unknown": 0, "superseded": 0}
+    assert desk.recover() == {"requeued": 1, "unknown": 0, "superseded": 0, "unknown_alerts": 0}
     assert state_of(desk, ids[0]) == ("queued", None, 0, None)
     assert desk.claim("two") == ids
 
@@ -101,7 +101,7 @@ def test_a_handed_over_mail_whose_worker_was_lost_is_unknown_and_then_sent_again
     (mail,) = queued(1)
     desk.hand_over(desk.claim("lost"), "lost")
     desk.now += MINUTE
-    assert desk.recover(hold=900) == {"requeued": 0, "unknown": 1, "superseded": 0}
+    assert desk.recover(hold=900) == {"requeued": 0, "unknown": 1, "superseded": 0, "unknown_alerts": 0}
     assert state(desk, mail) == "unknown"
     assert desk.event_kinds()[-1] == "mail_unknown"
     desk.now += 899 * SECOND
@@ -135,7 +135,7 @@ def test_a_lost_mail_that_has_a_newer_one_is_superseded(desk, booked, tomorrow):
     desk.hand_over(desk.claim())
     desk.move(booked.interview_id, tomorrow + HOUR)
     desk.now += HOUR
-    assert desk.recover() == {"requeued": 0, "unknown": 0, "superseded": 1}
+    assert desk.recover() == {"requeued": 0, "unknown": 0, "superseded": 1, "unknown_alerts": 0}
     assert desk.event_kinds()[-1] == "mail_superseded"
 
 
@@ -296,7 +296,7 @@ def test_waiting_counts_what_still_goes_by_itself(desk, queued):
     desk.settle(ids[1:2], "failed")
     assert outbox.waiting(desk.db, resend=True) == 3
     assert outbox.waiting(desk.db, resend=False) == 2
-    assert outbox.waiting(desk.db, resend=True, interview_id=2) == 0
+    assert outbox.waiting(desk.db, resend=True, scope=outbox.Scope(2)) == 0
     assert outbox.first_waiting(desk.db, limit=9, untried=False) == (1, [4])
     assert outbox.first_waiting(desk.db, limit=9, untried=True) == (1, [4])
 
@@ -305,7 +305,7 @@ def test_due_counts_what_could_be_claimed_now_up_to_a_limit(desk, queued):
     ids = queued(4)
     desk.change("UPDATE notification SET due_at = due_at + 1 WHERE id = ?", ids[0])
     assert [outbox.due(desk.db, now=desk.epoch, limit=limit) for limit in (9, 2)] == [3, 2]
-    assert outbox.due(desk.db, now=desk.epoch, limit=9, interview_id=1) == 0
+    assert outbox.due(desk.db, now=desk.epoch, limit=9, scope=outbox.Scope(1)) == 0
 
 
 def test_a_mail_of_unknown_fate_that_waits_for_a_person_is_never_due(desk, queued):

@@ -117,3 +117,46 @@ def test_a_notebooks_own_names_are_checked_by_their_annotations():
 def test_a_notebook_refuses_values_that_papermill_gave_it_unchecked(wrong, said):
     with pytest.raises(SettingsError, match=said):
         parameters.check(namespace(**wrong))
+
+
+PARAMETERS_CELL = "limit: int | None = None\nscore: float = 1.0\n"
+
+
+def findings_of_run(*cells):
+    with pytest.raises(SettingsError) as refused:
+        parameters.check(namespace(In=["", PARAMETERS_CELL, *cells, "parameters.check(globals())"]))
+    return refused.value.findings
+
+
+def test_a_name_that_papermill_gave_and_no_parameter_has_is_refused_with_the_nearest():
+    [finding] = findings_of_run("# Parameters\nscoer = 2\nlimit = 3\n")
+    assert (finding.id, finding.fix) == ("parameters.scoer", "did you mean score?")
+
+
+def test_every_unknown_name_that_papermill_gave_is_told_at_once():
+    findings = findings_of_run('# Parameters\nscoer = 2\nzzz = {"limit": 3}\n')
+    assert [finding.id for finding in findings] == ["parameters.scoer", "parameters.zzz"]
+
+
+def test_a_secret_that_papermill_gave_is_told_once_as_a_secret_of_whatever_type():
+    given = namespace(smtp_password=1234, In=["", PARAMETERS_CELL, "# Parameters\nsmtp_password = 1234\n"])
+    with pytest.raises(SettingsError) as refused:
+        parameters.check(given)
+    [finding] = refused.value.findings
+    assert "looks like a secret" in finding.what
+    assert "1234" not in finding.line()
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ("scoer = 2\nlimit = 3",),
+        ("# Parameters\nlimit = 3", "later = 1\nmore = later"),
+        ("# Parameters of my own\nscoer = 2",),
+        ("# Parameters\nscoer = 2", "# Parameters\nscore = 2"),
+        ("# Parameters\nscoer = 2", PARAMETERS_CELL),
+        ("this is no Python", "%matplotlib inline"),
+    ],
+)
+def test_what_a_notebook_sets_itself_or_set_right_by_hand_is_no_parameter_given(cells):
+    parameters.check(namespace(In=["", PARAMETERS_CELL, *cells, "parameters.check(globals())"]))

@@ -241,7 +241,7 @@ def other_templates(tmp_path, monkeypatch):
     """Changes the words of the templates, for this test only, when it is called."""
 
     def forget():
-        messages._template.cache_clear()
+        messages.template.cache_clear()
         messages._sentences.cache_clear()
 
     def change():

@@ -10,6 +10,11 @@ from mailer.__main__ import main
 from mailer.config import MailSettings
 from mailer.sandbox import scenarios
 from mailer.verification import stages
+from notebooks import __main__ as jobs_command
+from notebooks import schedule
+from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
+from notebooks.schedule import reading
+from store import times
 from store.places import ROOT
 from store.settings import Settings
 
@@ -18,6 +23,7 @@ TEXT = "\n".join(PAGES.values())
 KINDS = "ALLOW|BACKEND|CANDIDATES|DATABASE|DEFAULT|DKIM|DNS|EMAIL|IMAP|INTERVIEW|OPS|PORTAL|RECORDING|RECORDINGS|RUNS"
 NAMED = re.compile(rf"\b(?:{KINDS}|SANDBOX|SESSION)_[A-Z_]*[A-Z]\b")
 COMMANDS = set(re.findall(r"python -m mailer ([a-z-]+)((?: --[a-z-]+)*)", TEXT))
+JOB_COMMANDS = set(re.findall(r"python -m notebooks ([a-z]+)([^`\n|#]*)", TEXT))
 RUNS = re.findall(r"papermill notebooks/(\w+)\.ipynb((?:.|\\\n)*)", TEXT)
 FILES = set(re.findall(r"\b(?:notebooks/\w+\.ipynb|tests/\w+\.py|mailer/\w+/)", TEXT))
 
@@ -49,9 +55,9 @@ def help_of(monkeypatch, capsys):
     # The command replaces the hook for the whole process.
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
 
-    def help_of(command):
+    def help_of(command, program=main):
         with pytest.raises(SystemExit) as end:
-            main([command, "--help"])
+            program([command, "--help"])
         assert end.value.code == 0
         return capsys.readouterr().out
 
@@ -71,6 +77,38 @@ def test_no_page_names_a_setting_that_is_not_there(settings):
 def test_commands_of_the_mailer_exist_with_their_options(command, options, help_of):
     said = help_of(command)
     assert [option for option in options.split() if option not in said] == []
+
+
+@pytest.mark.parametrize(("command", "rest"), sorted(JOB_COMMANDS))
+def test_commands_of_the_notebooks_exist_with_their_options(command, rest, help_of):
+    said = help_of(command, jobs_command.main)
+    assert [option for option in re.findall(r"--[a-z-]+", rest) if option not in said] == []
+
+
+@pytest.mark.parametrize("option", [row[0].strip("`") for row in table("docs/jobs.md", "option")])
+def test_options_in_the_table_of_runs_exist(option, help_of):
+    assert f"{option} " in help_of("run", jobs_command.main).replace("]", " ")
+
+
+def test_exit_codes_in_the_table_of_runs_are_those_of_the_runner():
+    told = {
+        int(row[0]): row[1].partition("or ")[2].strip("`") or row[1].strip("`")
+        for row in table("docs/jobs.md", "exit code")
+    }
+    assert told == {code: outcome for outcome, code in EXIT_CODES.items()}
+    assert BUSY_CODE in told
+
+
+def test_fields_in_the_table_of_the_schedule_are_those_that_it_takes():
+    assert {row[0].strip("`") for row in table("docs/jobs.md", "field")} == set(reading.FIELDS)
+
+
+def test_the_schedule_that_the_page_shows_is_right(tmp_path):
+    shown = re.search(r"^    timezone = (?:.*\n)(?:    .*\n|\n)+", PAGES["docs/jobs.md"], re.MULTILINE)[0]
+    path = tmp_path / "schedule.toml"
+    path.write_text(shown.replace("\n    ", "\n").lstrip())
+    [job] = schedule.read(path, times.now()).jobs
+    assert (job.name, job.job.values["dry_run"]) == ("daily_batch", False)
 
 
 @pytest.mark.parametrize("option", [row[0].strip("`").split()[0] for row in table("docs/mail.md", "command")])

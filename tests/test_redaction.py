@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store import redaction, session_keys
+from mailer.config import MailSettings, check
+from store import addresses, database, redaction, session_keys
+from store.errors import Refusal
 from store.known_secrets import KnownSecrets
 from store.redaction import RedactedStream, RedactingFormatter, masked_address, one_line, redact
 from store.session_keys import KeyRing
+from store.settings import Settings
 
 KEY = session_keys.session_key("abcdefghijklmnop", "1", 1, KeyRing("1", {"1": bytes(32)}))
 SECRET = "hunter2hunter2"
@@ -202,3 +205,40 @@ def test_a_long_row_of_the_same_signs_is_read_in_no_time(row):
     began = time.process_time()
     redact(row * (60_000 // len(row)) + "@")
     assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: addresses.checked("nope"),
+        lambda: database.connect("mysql://x"),
+        lambda: check(MailSettings(_env_file=None, email_backend="smtp", email_host="smtp.gmail.com"), Settings(_env_file=None)).usable(),
+    ],
+    ids=["address", "database", "sender"],
+)
+def test_the_examples_of_our_own_fixes_stay_readable(refused):
+    with pytest.raises(Refusal) as told:
+        refused()
+    fixes = [finding.fix for finding in getattr(told.value, "findings", ())] or [told.value.fix]
+    [fix] = [fix for fix in fixes if "@" in fix]
+    assert redact(fix) == fix
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("such as asha@example.community", "asha"),
+        ("such as asha@example.com.evil.org", "asha"),
+        ("such as asha@example.com@evil.org", "asha@"),
+        ("such as asha@example.com. ravi@example.com", "ravi@"),
+        ("like asha@example.com", "asha@"),
+        ("Cookie: a=b; Interviews <interviews@DOMAIN> hunter2", "hunter2"),
+        ("such as asha@example.com ravi\0example.com", "ravi@"),
+        ("Interviews <interviews@domain.in>", "interviews@"),
+        ("postgresql://user:password@host/names", "password"),
+        ("postgresql://user:password@host.example/name", "password"),
+        ("postgresql://user:hunter2@host/name", "hunter2"),
+    ],
+)
+def test_what_only_begins_like_an_example_is_hidden_as_ever(text, hidden):
+    assert hidden not in redact(text)

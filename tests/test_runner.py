@@ -6,15 +6,19 @@ import shutil
 import signal
 import stat
 import threading
+from typing import get_args
 
 import job_office
 import pytest
 from job_office import JobOffice, is_alive, outputs, wait_until
 
+from mailer.verification import stages
+from notebooks import jobs
 from notebooks.runner import heart, watch
 from notebooks.runner.run_files import RunFiles
 from store import job_locks, job_runs
 from store.database import execute, fetch
+from store.errors import SettingsError
 from store.job_locks import JobBusy
 
 ALL = ["html", "ipynb", "log"]
@@ -171,6 +175,13 @@ def test_a_secret_in_an_output_keeps_everything_back_and_is_named_by_its_place_o
     assert modes == {0o600}
 
 
+def test_a_stage_to_stop_after_is_chosen_from_those_that_there_are_before_anything_starts():
+    [stage] = [one for one in jobs.sheet("email_verification").parameters if one.name == "stop_after"]
+    assert get_args(stage.kind) == tuple(stages.BY_NAME)
+    with pytest.raises(SettingsError, match="not one of"):
+        jobs.job("email_verification", ["stop_after=lunch"])
+
+
 def test_a_second_run_of_the_same_job_is_refused_and_leaves_nothing(office):
     office.write("print(1)")
     job_locks.take(office.db, job_runs.job_key("small", {"number": 1}), "another")
@@ -231,8 +242,11 @@ def test_a_killed_runner_takes_its_kernel_along_is_told_as_died_and_the_next_run
     for table in ("job_lock", "job_run"):
         execute(office.db, f"UPDATE {table} SET heartbeat_at = heartbeat_at - 31")
     code, said, _ = office.command("run", "small")
-    assert (code, [row.outcome for row in office.rows()]) == (0, ["died", "done"])
+    rows = office.rows()
+    assert (code, [row.outcome for row in rows]) == (0, ["died", "done"])
     assert "small: done (exit code 0)" in said
+    assert office.files() == sorted(ALL * 2)
+    assert rows[0].message.startswith("The run was killed")
 
 
 def test_two_runs_of_one_second_get_files_of_their_own(tmp_path, monkeypatch):

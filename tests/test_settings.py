@@ -70,6 +70,19 @@ def test_the_links_host_has_no_port_and_the_address_no_slash(monkeypatch):
     assert settings.backend_url == "https://Interviews.example.com:8443"
 
 
+@pytest.mark.parametrize("address", ["ops", "Ops <ops@example.com>", "a@example.com, b@example.com", "a b@example.com",
+                                     "ops@example", "a@example.com\nBcc: x@example.com"])  # fmt: skip
+def test_the_address_of_ops_must_be_one_plain_address(monkeypatch, address):
+    found = findings(monkeypatch, OPS_EMAIL=address)
+    assert list(found) == ["settings.ops_email"]
+    assert "correct OPS_EMAIL in .env or the environment." in found["settings.ops_email"]
+
+
+def test_the_address_of_ops_is_kept_as_mails_are_sent_to_it(monkeypatch):
+    assert Settings.load().ops_email == ""
+    assert load(monkeypatch, OPS_EMAIL=" Ops@Example.COM ").ops_email == "Ops@example.com"
+
+
 def test_further_hosts_are_listed_with_commas(monkeypatch):
     assert load(monkeypatch, PORTAL_HOSTS=" a.example.com, B.example.com ,").portal_hosts == (
         "a.example.com",

@@ -155,14 +155,17 @@ def test_a_rule_that_the_mail_breaks_is_something_to_do(run, sandboxed, monkeypa
 
 
 @pytest.mark.parametrize(("changed", "field"), [
-    ({"stop_after": "lunch"}, "stop_after"), ({"wait": 0}, "wait"), ({"recipient": "nobody"}, "recipient"),
-    ({"recipient": None}, "recipient"),
+    ({"stop_after": "lunch"}, "stop_after"), ({"wait": 0}, "wait_seconds"), ({"recipient": "nobody"}, "recipient"),
+    ({"recipient": None}, "recipient"), ({"portal": "x"}, "portal_url"), ({"wait": -1, "stop_after": "x"}, "stop_after"),
+    ({"recipient": "nobody", "before_batch": True}, "canary"),
 ])  # fmt: skip
 def test_wrong_parameters_are_refused_before_anything_is_tried(desk, sandboxed, changed, field):
     with pytest.raises(WrongParameters) as refusal:
         verify(replace(Asked(TO), **changed), sandboxed, desk.settings, lambda: (desk.db, desk.ring))
-    assert refusal.value.field == field
-    assert refusal.value.fix
+    found = refusal.value.findings[0]
+    assert (found.id, found.what.partition(" = ")[0]) == (f"parameters.{field}", field)
+    assert found.fix
+    assert len(refusal.value.findings) == len(changed) - ("before_batch" in changed)
 
 
 def test_without_a_recipient_only_the_sender_is_named_to_the_server(run):
@@ -231,12 +234,6 @@ def test_a_mail_to_another_mailbox_than_the_one_read_back_is_a_warning_and_no_fa
     assert "imap search in INBOX" in done.transcript
 
 
-def test_a_portals_address_that_is_none_is_a_wrong_parameter(run, sandboxed, desk):
-    with pytest.raises(WrongParameters) as refusal:
-        verify(Asked(TO, portal="x"), sandboxed, desk.settings, lambda: (desk.db, desk.ring))
-    assert (refusal.value.field, "'x' is no web address" in str(refusal.value)) == ("portal", True)
-
-
 def command(*arguments, **environment):
     given = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "sqlite://", **environment}
     return subprocess.run(
@@ -272,9 +269,12 @@ def test_the_command_says_a_refused_mail_in_its_rows_and_nowhere_else(tmp_path):
     assert (done.returncode, done.stderr) == (17, "")
 
 
-def test_the_command_refuses_a_stage_that_it_does_not_know():
-    done = command("--stop-after", "lunch")
-    assert (done.returncode, "lunch" in done.stderr) == (2, True)
+@pytest.mark.parametrize("given", ["--stop-after=lunch", "--to=nope", "--wait=-1", "--portal=foo"])
+def test_the_command_names_the_option_that_cannot_be_used(given):
+    done = command(given, EMAIL_BACKEND="sandbox")
+    [line] = done.stderr.splitlines()
+    assert (done.returncode, line.startswith(f"mailer: {given.partition('=')[0]}=")) == (2, True)
+    assert "To fix: " in line
 
 
 def test_settings_that_cannot_be_read_are_told_as_rows(monkeypatch):

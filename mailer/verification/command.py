@@ -5,11 +5,14 @@ import logging
 import sys
 
 from mailer.verification import run as verification
-from mailer.verification import stages
-from mailer.verification.run import Asked, WrongParameters
+from mailer.verification import parameters, stages
+from mailer.verification.parameters import WrongParameters
 from mailer.verification.stages import Row
+from mailer.verification.walk import Asked
 
 PARAMETERS_WRONG = 2
+OPTIONS = {parameters.RECIPIENT: "--to", parameters.STOP_AFTER: "--stop-after", parameters.PORTAL: "--portal",
+           parameters.WAIT: "--wait"}  # fmt: skip
 TRANSCRIPT = (
     "print what was said to the mail server up to its answer to sender and recipient, and what was asked of the mailbox;"
     " secrets masked (the mail itself goes by a connection of its own: its last answer is in the row of the test mail)"
@@ -40,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         done = verification.verify_here(asked, told=_tell)
     except WrongParameters as error:
-        print(f"mailer: {error.line()}", file=sys.stderr)
+        print(*(f"mailer: {line}" for line in error.lines(OPTIONS)), sep="\n", file=sys.stderr)
         return PARAMETERS_WRONG
     if options.transcript:
         print("", *(f"  {line}" for line in done.transcript), sep="\n")

@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from mailer.config import MailSettings
-from mailer.errors import MailerError
-from mailer.verification import portal_place, stages, walk
+from mailer.verification import parameters, stages, walk
 from mailer.verification.stages import AMBER, FAILED, GREEN, NOT_RUN, RED, WARNING, Row
 from mailer.verification.walk import Asked, Record
-from store import addresses, database, session_keys, settings, times
+from store import database, session_keys, settings, times
 from store.database import Database
 from store.errors import Finding, SettingsError
 from store.session_keys import KeyRing
 from store.settings import Settings
 
 _WHOLE = "from the settings to the opened link"
-_WITHOUT_RECIPIENT = tuple(
-    stage.name for stage in stages.STAGES if stage.exit_code < stages.BY_NAME[stages.SEND].exit_code
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +80,6 @@ def _left_out(last: stages.Stage) -> str:
     return "; no mail was sent" if last.exit_code < stages.BY_NAME[stages.SEND].exit_code else ""
 
 
-class WrongParameters(MailerError):
-    """The verification was asked for something that it cannot do; nothing was tried. `field` names the parameter."""
-
-    def __init__(self, field: str, message: str, fix: str):
-        super().__init__(message, fix)
-        self.field = field
-
-
 def verify(
     asked: Asked, mail: MailSettings, shared: Settings, record: Record, *,
     clock: Callable[[], datetime] = times.now, told: Callable[[Row], None] = lambda _: None,
@@ -102,7 +90,7 @@ def verify(
     `environment` is what a portal of this run's own is started with. `record` opens the database and the key ring; it
     is called only if a test mail is to be sent. Raises WrongParameters.
     """
-    _check_parameters(asked)
+    parameters.check(asked)
     done = walk.Walk(asked, shared, clock, told, environment)
     done.all_stages(mail, record)
     return Verification(done.in_order(), done.started, asked.stop_after, tuple(done.transcript))
@@ -133,22 +121,3 @@ def refused(findings: Sequence[Finding], *, told: Callable[[Row], None] = lambda
     for row in rows:
         told(row)
     return Verification(rows, times.now())
-
-
-def _check_parameters(asked: Asked) -> None:
-    if asked.stop_after not in stages.BY_NAME:
-        names = ", ".join(stages.BY_NAME)
-        raise WrongParameters("stop_after", f"{asked.stop_after[:40]!r} is no stage.", f"name one of {names}.")
-    if not 0 < asked.wait <= walk.LONGEST_WAIT:
-        fix = f"give 1 to {walk.LONGEST_WAIT:g} seconds."
-        raise WrongParameters("wait", "The wait for the test mail is out of its bounds.", fix)
-    if asked.portal and not portal_place.is_address(asked.portal):
-        fix = "write it like http://127.0.0.1:8000 or https://interviews.example.com (leave it out for BACKEND_URL)."
-        raise WrongParameters("portal", f"The portal's address {asked.portal[:80]!r} is no web address.", fix)
-    if asked.recipient is None and asked.stop_after not in _WITHOUT_RECIPIENT:
-        raise WrongParameters("recipient", "A test mail needs a recipient.", "name one, or stop after addresses.")
-    if asked.recipient:
-        try:
-            addresses.checked(asked.recipient)
-        except addresses.AddressRefused as error:
-            raise WrongParameters("recipient", f"The recipient cannot be used: {error}", error.fix) from error

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from notebooks.parameters import kinds
+from notebooks.parameters import injected, kinds
 from notebooks.parameters.cell import REQUIRED, Parameter
 from notebooks.parameters.secret_names import is_secret
 from store.errors import Finding, SettingsError
@@ -26,14 +26,19 @@ def check(names: Mapping[str, object]) -> dict[str, object]:
     """The parameters and their values out of a notebook's namespace (`globals()`).
 
     A parameter is what the parameters cell annotates (`name: type = value  # meaning`). papermill writes its own values
-    over them without a check, so this is done after it. Raises SettingsError with one finding per wrong parameter.
+    over them without a check, so this is done after it. Raises SettingsError with one finding per wrong parameter, and
+    per name that papermill was given and no parameter has: papermill itself only warns of it.
     """
     types = {name: kind for name, kind in names.get("__annotations__", {}).items() if not name.startswith("_")}
     values = {name: names[name] for name in types}
     findings = [_wrong(name, kind, values[name]) for name, kind in types.items() if not kinds.fits(kind, values[name])]
+    given_names = injected.names(names.get("In"), types)
     findings += [
-        _secret(name) for name in names if is_secret(name) and not name.startswith("_") and isinstance(names[name], str)
+        _secret(name)
+        for name in names
+        if is_secret(name) and not name.startswith("_") and (isinstance(names[name], str) or name in given_names)
     ]
+    findings += [_unknown(name, types) for name in given_names if name not in types and not is_secret(name)]
     if findings:
         raise SettingsError(findings)
     return values
@@ -50,6 +55,17 @@ def _wrong(name: str, kind: Any, value: object) -> Finding:
 def _secret(name: str) -> Finding:
     what = f"{name} looks like a secret; a notebook is passed around."
     return Finding(f"parameters.{name}", what, "set it in .env instead.")
+
+
+def _unknown(name: str, known: Iterable[str]) -> Finding:
+    shown = _shown(name)
+    near = difflib.get_close_matches(name, [other for other in known if other != LOG_FILE], 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks describe NOTEBOOK."
+    return Finding(f"parameters.{shown}", f"{shown} is no parameter of this notebook.", hint)
+
+
+def _shown(name: str) -> str:
+    return name[:40] if name.isprintable() else repr(name[:40])
 
 
 def _missing(name: str, told: str) -> Finding:
@@ -86,19 +102,16 @@ def _misplaced(
     name: str, is_pair: bool, known: Mapping[str, Parameter], before: Mapping[str, object]
 ) -> Finding | None:
     """What is wrong with a parameter before its value is looked at; the value is never repeated."""
-    shown = name[:40] if name.isprintable() else repr(name[:40])
     if is_secret(name):
-        return _secret(shown)
+        return _secret(_shown(name))
     if not is_pair:
-        return Finding("parameters", f"{shown!r} is no parameter.", "write name=value.")
+        return Finding("parameters", f"{_shown(name)!r} is no parameter.", "write name=value.")
     if name == LOG_FILE:
         return Finding(
             f"parameters.{name}", f"{name} is given by the runner.", "leave it out; the log lies beside the run."
         )
     if name not in known:
-        near = difflib.get_close_matches(name, [other for other in known if other != LOG_FILE], 1, 0.5)
-        hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks describe NOTEBOOK."
-        return Finding(f"parameters.{shown}", f"{shown} is no parameter of this notebook.", hint)
+        return _unknown(name, known)
     if name in before:
         return Finding(f"parameters.{name}", f"{name} is given twice.", "leave one of them out.")
     return None

@@ -1,8 +1,9 @@
 """From what a run wrote to what others may read: checked for secrets first, then published, or kept back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from notebooks.runner import page, verdict
 from notebooks.runner.artefact_check import ArtefactCheck, Hit
@@ -27,14 +28,24 @@ class Published:
 
 def publish(files: RunFiles, judged: Verdict) -> Published:
     """Publishes notebook, log and page of a run. A secret in one of them keeps all that are not out yet back."""
+    return _publish(files, judged, (files.aside, files.log))
+
+
+def publish_left(files: RunFiles, judged: Verdict) -> Published:
+    """The same for a run that died, of which some may be missing and some be published."""
+    return _publish(files, judged, [path for path in (files.aside, files.notebook, files.log) if path.exists()])
+
+
+def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Published:
     check = ArtefactCheck(secrets())
-    if hits := [*check.hits(files.aside), *check.hits(files.log)]:
+    if hits := [hit for path in written for hit in check.hits(path)]:
         return _blocked(files, hits, judged)
     files.publish_notebook()
-    page.write(files.notebook, files.page_aside)
-    if hits := check.hits(files.page_aside):
-        return _blocked(files, hits, judged)
-    files.publish_page()
+    if files.notebook.exists():
+        page.write(files.notebook, files.page_aside)
+        if hits := check.hits(files.page_aside):
+            return _blocked(files, hits, judged)
+        files.publish_page()
     return Published(judged.outcome, judged.message, files.shown())
 
 
@@ -44,7 +55,7 @@ def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
     message = (
         f"Not published, for it holds a secret: {told}. To fix: take it out of the cell; what was written is in {kept}."
     )
-    if judged.exit_code:
+    if not judged.is_good:
         message += f" The run itself: {judged.outcome}. {judged.message}"
     return Published(BLOCKED, message, files.shown())
 

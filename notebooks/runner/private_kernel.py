@@ -16,12 +16,16 @@ from pathlib import Path
 from notebooks.runner.private_folder import private_folder
 from store import places
 
+_PROCESS = Path(__file__).resolve().with_name("kernel_process.py")
 _CHANNELS = ("shell", "iopub", "stdin", "hb", "control")
 _SAID_BYTES = 2000
 
 
 class PrivateKernel:
-    """The kernel's process and its folder. Ends with the block, and about a second after the runner, however that ends."""
+    """The kernel's process and its folder. Ends with the block, and with the runner, however that ends.
+
+    The block must be left by the thread that entered it: on Linux the kernel ends with that thread.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ):
         self._environment = environment
@@ -34,7 +38,7 @@ class PrivateKernel:
         self.connection_file = folder / "kernel.json"
         self._said = open(folder / "said", "w+b")
         _write_connection(self.connection_file)
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", str(self.connection_file)]
+        command = [sys.executable, str(_PROCESS), "-f", str(self.connection_file)]
         self.process = subprocess.Popen(
             [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=self._given(folder / "tmp"),
             stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,

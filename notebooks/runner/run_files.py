@@ -1,6 +1,9 @@
 """The files of a run: `runs/NOTEBOOK/UTC_ID` with .ipynb, .log and .html. Private until they were checked."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,10 +61,39 @@ class RunFiles:
     def page_aside(self) -> Path:
         return self.folder / f"{self.name}.part.html"
 
+    @property
+    def torn(self) -> Path:
+        """What is left of a notebook that cannot be read any more, for a person to look at."""
+        return self.folder / f"{self.name}.torn"
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """For the length of a block nobody else holds these files; False if somebody does, or nobody can tell."""
+        with open(self.log, "ab") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                # Not every network file system knows such locks.
+                yield False
+            else:
+                yield True
+
+    def save(self, text: str) -> None:
+        """Writes the notebook aside, whole or not at all, whenever the process is killed."""
+        descriptor = os.open(self._saving, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(self._saving, self.aside)
+
+    @property
+    def _saving(self) -> Path:
+        return self.folder / f"{self.name}.part.new"
+
     def publish_notebook(self) -> None:
-        """The checked notebook and log may be read by whom the umask allows."""
-        _publish(self.aside, self.notebook)
-        _publish(self.log, self.log)
+        """The checked notebook and log may be read by whom the umask allows; of a run that died one may be missing."""
+        for path, target in ((self.aside, self.notebook), (self.log, self.log)):
+            if path.exists():
+                _publish(path, target)
         places.sync_folder(self.folder)
 
     def publish_page(self) -> None:
@@ -77,7 +109,13 @@ class RunFiles:
 
     def drop(self) -> None:
         """Takes away the empty files of a run that did not begin."""
+        self.tidy()
         for path in (self.aside, self.log):
+            path.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Takes away what nobody can use of a run that was killed while it wrote."""
+        for path in (self._saving, self.page_aside):
             path.unlink(missing_ok=True)
 
     def shown(self) -> dict[str, str]:

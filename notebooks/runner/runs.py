@@ -1,8 +1,10 @@
 """One run of a job, from the lock to the published record; the only way a scheduled notebook is run.
 
-What is left of a run that was killed: its row, told as died, and its files under their private names.
+What is left of a run that was killed: its row, told as died, and its files under their private names until a later run
+publishes them.
 """
 
+import logging
 import os
 import time
 from collections.abc import Mapping
@@ -12,7 +14,8 @@ from pathlib import Path
 from notebooks import counts
 from notebooks.jobs import Job
 from notebooks.parameters import LOG_FILE
-from notebooks.runner import artefacts
+from notebooks.runner import artefacts, left_behind
+from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.execution import execute
 from notebooks.runner.heart import Heart
 from notebooks.runner.run_files import RunFiles
@@ -23,7 +26,9 @@ from store.database import Database
 from store.errors import DatabaseUnusable, StoreError
 from store.job_locks import JobBusy, JobLock
 from store.job_runs import FAILED, JobEnd, JobStart
+from store.settings import Settings
 
+log = logging.getLogger(__name__)
 _ASK_SECONDS = 0.5
 _TELL_TRIES, _TELL_SECONDS = 5, 3.0
 
@@ -58,23 +63,44 @@ class _Begun:
     run_id: int
 
 
-def run(job: Job, db: Database, runs: Path, limits: Limits | None = None) -> Result:
+def run(job: Job, db: Database, runs: Path, limits: Limits | None = None, settings: Settings | None = None) -> Result:
     """Runs the job and gives how it ended; its record is in `runs`, a folder a notebook, and in the database.
 
-    Raises JobBusy if another run of the same job holds the lock for longer than it may wait, StoreError if the run
-    cannot begin at all, and what is wrong with papermill itself.
+    With `settings` ops are mailed if it does not end well. Raises JobBusy if another run of the same job holds the lock
+    for longer than it may wait, StoreError if the run cannot begin at all, and what is wrong with papermill itself.
     """
-    limits = limits or Limits()
-    with Watch(limits.total, limits.cell) as watch:
-        files = RunFiles.make(runs / job.name)
-        begun = None
-        try:
-            begun = _begin(job, db, files, watch, limits.wait)
-            with Heart(db, begun.lock, begun.run_id, watch) as heart:
-                return _work(job, db, files, begun, watch, heart)
-        finally:
-            if begun is None:
-                files.drop()
+    limits, alert = limits or Limits(), OpsAlert(db, settings)
+    try:
+        with Watch(limits.total, limits.cell) as watch:
+            files = RunFiles.make(runs / job.name)
+            with files.held():
+                result = _run(job, db, files, watch, limits.wait, alert)
+            if not watch.is_asked:
+                _see_to_the_dead(db, files.folder)
+            return result
+    finally:
+        # After the watch: a signal that comes now ends the waiting for a mail server, too.
+        alert.send()
+
+
+def _run(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float, alert: OpsAlert) -> Result:
+    begun = None
+    try:
+        begun = _begin(job, db, files, watch, wait)
+        with Heart(db, begun.lock, begun.run_id, watch) as heart:
+            return _work(job, db, files, begun, watch, heart, alert)
+    finally:
+        if begun is None:
+            files.drop()
+
+
+def _see_to_the_dead(db: Database, folder: Path) -> None:
+    """Publishes what killed runs of this notebook left; this run's own end does not depend on it."""
+    try:
+        for name in left_behind.publish(db, folder):
+            log.info("DEBUG: run %s: seen to", name)
+    except (StoreError, OSError) as error:
+        log.warning("DEBUG: what killed runs left in %s cannot be published: %s", places.shown(folder), error)
 
 
 def _begin(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float) -> _Begun:
@@ -83,7 +109,7 @@ def _begin(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float) -
     key, who = job_runs.job_key(job.name, job.values), starter()
     start = JobStart(
         files.name, job.name, key, job.values, who.started_by, who.user_name, who.host, os.getpid(), code_version(),
-        {"log": places.shown(files.log)},
+        {"log": places.shown(files.log)}, job.scheduled_as,
     )  # fmt: skip
     while True:
         try:
@@ -97,19 +123,21 @@ def _begin(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float) -
         time.sleep(min(_ASK_SECONDS, max(0.0, until - time.monotonic())))
 
 
-def _work(job: Job, db: Database, files: RunFiles, begun: _Begun, watch: Watch, heart: Heart) -> Result:
+def _work(
+    job: Job, db: Database, files: RunFiles, begun: _Begun, watch: Watch, heart: Heart, alert: OpsAlert
+) -> Result:
     end = JobEnd(FAILED, 1, "The runner itself failed; its own error tells why.")
     try:
         end = _end(job, files, watch, heart)
         return Result(end.outcome, end.exit_code, end.message, files, end.counts)
     finally:
-        _tell(db, begun, end)
+        _tell(db, begun, end, alert)
 
 
 def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     own = {LOG_FILE: str(files.log)} if job.takes_log else {}
     try:
-        done = execute(job.source, files.aside, {**job.values, **own}, watch, heart)
+        done = execute(job.source, files, {**job.values, **own}, watch, heart)
         published = artefacts.publish(files, done.verdict)
         found = counts.read(files.notebook)
     except OSError as error:
@@ -119,12 +147,13 @@ def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     return JobEnd(published.outcome, published.exit_code, published.message, found, published.shown, done.peak_memory)
 
 
-def _tell(db: Database, begun: _Begun, end: JobEnd) -> None:
-    """The end of the run and of its lock, in one transaction; tried again while the database is away."""
+def _tell(db: Database, begun: _Begun, end: JobEnd, alert: OpsAlert) -> None:
+    """The end of the run, its alert and the end of its lock, in one transaction; again while the database is away."""
     for left in reversed(range(_TELL_TRIES)):
         try:
             with database.changing(db):
                 job_runs.finish(db, begun.run_id, end)
+                alert.queue(begun.run_id)
                 job_locks.release(db, begun.lock)
             return
         except DatabaseUnusable:

@@ -31,7 +31,12 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
+        """Of a run that told its end itself."""
         return EXIT_CODES[self.outcome]
+
+    @property
+    def is_good(self) -> bool:
+        return self.outcome == DONE
 
 
 def judge(notebook: Mapping, error: Exception | None, reason: str, detail: str, last_words: str) -> Verdict:

@@ -1,0 +1,83 @@
+"""What should have run and did not: the schedule held against the record of runs. Nothing is run here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from notebooks.schedule import due
+from notebooks.schedule.reading import Schedule, ScheduledJob
+from store import job_runs, scheduled_jobs, times
+from store.database import Database
+from store.job_runs import DONE, RUNNING, JobRunRow
+
+CLOCKS_DIFFER = timedelta(seconds=30)
+"""A run's start is told by the database's clock, its due time by this machine's."""
+DIED_SINCE = timedelta(days=7)
+"""A run that died longer ago is history."""
+
+
+@dataclass(frozen=True, slots=True)
+class OverdueJob:
+    """A job that did not end well in time after it was due; `last` is its newest run, from whenever."""
+
+    job: ScheduledJob
+    due_at: datetime
+    last: JobRunRow | None
+
+    @property
+    def deadline(self) -> datetime:
+        return self.due_at + self.job.within
+
+    @property
+    def was_started(self) -> bool:
+        """Whether its newest run was begun for this due time."""
+        return self.last is not None and times.from_epoch(self.last.started_at) >= self.due_at - CLOCKS_DIFFER
+
+    @property
+    def fix(self) -> str:
+        """What to do, in one line."""
+        again = f"run it: python -m notebooks run --job {self.job.name}"
+        if not self.was_started:
+            return f"look whether its scheduler is on (systemctl list-timers, or cron), then {again}"
+        if self.last.outcome == RUNNING:
+            return "wait for its run to end, or give it more time: within and timeout in the schedule."
+        # The reason's own fix comes first.
+        _, _, own = self.last.message.partition("To fix: ")
+        return f"{own.splitlines()[0].rstrip('.; ')}; then {again}" if own else f"look at its record, then {again}"
+
+
+def find(db: Database, schedule: Schedule, now: datetime) -> list[OverdueJob]:
+    """The overdue jobs, in the schedule's order.
+
+    A job counts from the first time that it was seen in the schedule with these times; that is noted here.
+    """
+    seen = scheduled_jobs.first_seen(db, {job.name: job.timing for job in schedule.jobs}, times.epoch(now))
+    found = (_judged(db, job, now, times.from_epoch(seen[job.name])) for job in schedule.jobs)
+    return [one for one in found if one]
+
+
+def _judged(db: Database, job: ScheduledJob, now: datetime, seen_at: datetime) -> OverdueJob | None:
+    due_at = due.last(job.cron, job.zone, now - job.within)
+    if due_at is None or due_at < seen_at:
+        return None
+    # A later run that ended well makes good what was late.
+    if job_runs.of_schedule(db, job.name, times.epoch(due_at - CLOCKS_DIFFER), [DONE]):
+        return None
+    return OverdueJob(job, due_at, job_runs.of_schedule(db, job.name))
+
+
+def died(db: Database, now: datetime) -> Sequence[JobRunRow]:
+    """Runs of any notebook that ended without a word in the last days, and were not put right since."""
+    return job_runs.died(db, times.epoch(now - DIED_SINCE))
+
+
+def is_due(db: Database, job: ScheduledJob, now: datetime) -> bool:
+    """Whether a scheduler that asks often should start the job now.
+
+    Its time has come since it stands in the schedule, its deadline has not, and no run was begun since its time.
+    """
+    due_at = due.last(job.cron, job.zone, now)
+    seen = scheduled_jobs.first_seen(db, {job.name: job.timing}, times.epoch(now))
+    if due_at is None or now >= due_at + job.within or times.epoch(due_at) < seen[job.name]:
+        return False
+    return job_runs.of_schedule(db, job.name, times.epoch(due_at - CLOCKS_DIFFER)) is None

@@ -1,0 +1,69 @@
+"""Overdue jobs and runs that died, told to ops by mail: each once."""
+
+import sys
+from collections.abc import Sequence
+
+from notebooks.overdue import OverdueJob
+from notebooks.schedule.listing import shown
+from store import alerts, database, times
+from store.alerts import Alert
+from store.database import Database
+from store.errors import Refusal
+from store.job_runs import JobRunRow
+from store.redaction import redact
+from store.settings import Settings
+
+
+def alerts_of(found: Sequence[OverdueJob], died: Sequence[JobRunRow]) -> list[Alert]:
+    """What ops are to be told. A run that failed was told by the runner: the same failure is no other alert here."""
+    told = [alert_of(one) for one in found]
+    return told + [alert for row in died if (alert := alerts.of_run(row))]
+
+
+def alert_of(one: OverdueJob) -> Alert:
+    """What ops are told of an overdue job; another due time of the same job is another alert."""
+    zone, last = one.job.zone, one.last
+    if last and one.was_started and (own := alerts.of_run(last)):
+        return own
+    facts = {
+        "Job": one.job.name,
+        "Notebook": one.job.job.name,
+        "Was due": f"{shown(one.due_at, zone)} ({zone})",
+        "Deadline": shown(one.deadline, zone),
+        "Last run": "never" if last is None else f"{shown(times.from_epoch(last.started_at), zone)}, {last.outcome}",
+    }
+    key = f"overdue:{one.job.name}:{round(times.epoch(one.due_at))}"
+    return Alert(key, f"{one.job.name} is overdue", one.fix, facts)
+
+
+def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
+    """Queues one mail for each alert that was not queued before, and tries once to send those that are queued.
+
+    What keeps them back is told on stderr; they stay queued for `python -m mailer deliver`.
+    """
+    with database.changing(db):
+        for alert in told:
+            alerts.queue(db, settings, alert)
+    mails = [mail for alert in told if (mail := alerts.mail_of(db, alert.key))]
+    waiting = [mail.id for mail in mails if mail.state == "queued"]
+    if waiting and (trouble := _send(db, settings, waiting)):
+        print(f"notebooks: alerts to ops: {redact(trouble)}", file=sys.stderr)
+
+
+def _send(db: Database, settings: Settings, waiting: Sequence[int]) -> str:
+    """What kept the mails back; empty if nothing did."""
+    # Here, for there is seldom anything to send.
+    from mailer.config import MailSettings, check
+    from mailer.delivery import deliver, reachable
+
+    try:
+        with reachable(check(MailSettings.load(), settings).usable()) as account:
+            for mail_id in waiting:
+                given = {"account": account, "settings": settings, "ring": None, "clock": times.now, "trace": False}
+                report = deliver(db, **given, mail_id=mail_id)
+                if not report.is_clean:
+                    return report.sentence()
+    except Refusal as refused:
+        findings = getattr(refused, "findings", ())
+        return findings[0].line() if findings else refused.line()
+    return ""

@@ -1,0 +1,110 @@
+"""Tells ops by mail of a run that did not end well: queued with its end, and tried once at its end.
+
+What is told is in `store.alerts`; a mail that does not go now stays queued for `python -m mailer deliver`.
+"""
+
+import logging
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from store import alerts
+from store.alerts import AlertMail
+from store.database import Database
+from store.errors import Refusal
+from store.redaction import one_line, redact
+from store.settings import Settings
+
+if TYPE_CHECKING:
+    from mailer.account import Account
+    from mailer.delivery import DeliveryReport
+
+_LATER = " It stays queued for `python -m mailer deliver`."
+
+
+class OpsAlert:
+    """The alert about one run. Without settings nobody is told: a trial is no scheduled job."""
+
+    def __init__(self, db: Database, settings: Settings | None):
+        self._db, self._settings = db, settings
+        self._key = ""
+
+    def queue(self, run_id: int) -> None:
+        """Queues the alert if the run, whose end is recorded, did not end well; in the caller's transaction."""
+        if self._settings is None:
+            return
+        alert = alerts.of_ended(self._db, run_id)
+        self._key = alert.key if alert and alerts.queue(self._db, self._settings, alert) else ""
+
+    def send(self) -> None:
+        """Tries once to send what was queued, for at most the mail's own deadline; trouble is one line on stderr."""
+        if not self._key:
+            return
+        try:
+            trouble = self._send()
+        except KeyboardInterrupt:
+            trouble = f"stopped before it was sent.{_LATER}"
+        except Exception as error:  # noqa: BLE001 - told; how a run ended never depends on its mail
+            trouble = _first_line(error) + _LATER
+        if trouble:
+            print(f"notebooks: the alert to ops: {redact(one_line(trouble))}", file=sys.stderr)
+
+    def _send(self) -> str:
+        """What kept the mail back; empty if it is sent."""
+        # Here, for a run that ends well needs none of it.
+        from mailer.config import MailSettings, check
+
+        mail = alerts.mail_of(self._db, self._key)
+        if mail is None:
+            # Its transaction was rolled back, and that was told.
+            return ""
+        account = check(MailSettings.load(), self._settings).usable()
+        report = self._delivered(account, mail)
+        mail = alerts.mail_of(self._db, self._key)
+        return "" if mail is None or mail.state == "sent" else _trouble(mail, report)
+
+    def _delivered(self, account: "Account", mail: AlertMail) -> "DeliveryReport":
+        from mailer.delivery import deliver
+
+        stop = threading.Event()
+        timer = threading.Timer(account.deadline, stop.set)
+        timer.daemon = True
+        timer.start()
+        try:
+            with _quiet():
+                return deliver(self._db, account=account, settings=self._settings, ring=None, mail_id=mail.id,
+                               trace=False, stop=stop)  # fmt: skip
+        finally:
+            timer.cancel()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Meanwhile lines that no log takes are not written to stderr: trouble is told once, at the end."""
+    silent, loggers = logging.NullHandler(), [logging.getLogger(name) for name in ("mailer", "store")]
+    for logger in loggers:
+        logger.addHandler(silent)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(silent)
+
+
+def _first_line(error: Exception) -> str:
+    findings = getattr(error, "findings", ())
+    if findings:
+        return f"mail is not set up: {findings[0].line()}"
+    return error.line() if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+
+
+def _trouble(mail: AlertMail, report: "DeliveryReport") -> str:
+    if report.pause is not None:
+        return f"the mail account is paused: {report.pause.reason} To fix: {report.pause.fix}{_LATER}"
+    fix = mail.fix or report.line_fix
+    said = mail.reply or "another program is sending it, or there was no time left"
+    told = f"{mail.state}: {said}" + (f" To fix: {fix}" if fix else "")
+    then = {"failed": f" To send it then: python -m mailer resend {mail.id}.", "queued": _LATER}
+    return told + then.get(mail.state, "")

@@ -1,0 +1,52 @@
+"""How an executed notebook itself says how its run ended: papermill calls every cell of a killed kernel completed."""
+
+import json
+
+from notebooks.runner.run_files import RunFiles
+from notebooks.runner.verdict import EXIT_CODES, Verdict
+from store.job_runs import KERNEL_DIED
+
+# papermill takes it out again, should this notebook be run once more.
+_TAG = "papermill-error-cell-tag"
+
+
+def read(files: RunFiles) -> dict:
+    """The notebook that lies aside. Raises OSError or ValueError for one that cannot be read."""
+    return json.loads(files.aside.read_text(encoding="utf-8"))
+
+
+def mark(files: RunFiles, judged: Verdict) -> None:
+    """Writes the verdict into the notebook that lies aside, above everything else unless papermill did."""
+    notebook = read(files)
+    about = notebook["metadata"].setdefault("papermill", {})
+    about["exception"] = not judged.is_good or None
+    for cell in notebook["cells"]:
+        _correct(cell)
+    if not judged.is_good and not _is_marked(notebook):
+        notebook["cells"].insert(0, _notice(judged))
+    files.save(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
+
+
+def _correct(cell: dict) -> None:
+    told = cell["metadata"].get("papermill", {})
+    if cell["cell_type"] != "code" or "status" not in told:
+        return
+    if cell.get("execution_count") is None:
+        told["status"] = "pending"
+    elif told["status"] == "running":
+        told["status"] = "failed"
+
+
+def _is_marked(notebook: dict) -> bool:
+    return any(_TAG in cell["metadata"].get("tags", ()) for cell in notebook["cells"])
+
+
+def _notice(judged: Verdict) -> dict:
+    what = "The kernel died." if judged.outcome == KERNEL_DIED else judged.message
+    code = f", exit code {EXIT_CODES[judged.outcome]}" if judged.outcome in EXIT_CODES else ""
+    return {
+        "cell_type": "markdown",
+        "id": "how-it-ended",
+        "metadata": {"tags": [_TAG]},
+        "source": [f"**This run did not end well** ({judged.outcome}{code}). {what}"],
+    }

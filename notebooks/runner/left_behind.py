@@ -1,0 +1,82 @@
+"""What killed runs left under private names: after the usual check it becomes their record, and says that they died.
+
+The next run of the same notebook sees to it, and whoever looks for overdue jobs. A run that lives is never touched: its
+row has a heartbeat, and its files are held.
+"""
+
+import os
+import time
+from pathlib import Path
+
+from notebooks import counts
+from notebooks.runner import artefacts, ending
+from notebooks.runner.run_files import RunFiles
+from notebooks.runner.verdict import AGAIN, Verdict
+from store import job_remains, times
+from store.database import Database
+from store.job_runs import DIED, RUNNING
+
+MOST = 20
+"""So many are seen to at once; the others' turn comes with the next run."""
+_YOUNG_SECONDS = 60.0
+
+
+def publish(db: Database, folder: Path) -> list[str]:
+    """Publishes what dead runs of one notebook left in its folder of `runs/`; gives their names.
+
+    What holds a secret is kept back as ever. Raises StoreError, and OSError where a file cannot be read or moved.
+    """
+    aside = sorted((path.name.removesuffix(".part.ipynb") for path in folder.glob("*.part.ipynb")), reverse=True)
+    # Nothing aside, but no end either: it was killed between its notebook's publishing and its last word.
+    names = dict.fromkeys([*aside, *job_remains.silent(db, folder.name, MOST)])
+    return [name for name in list(names)[:MOST] if _see_to(db, RunFiles(folder, name))]
+
+
+def _see_to(db: Database, files: RunFiles) -> bool:
+    if not files.log.exists():
+        # Of another machine, or somebody took it away.
+        return False
+    with files.held() as is_dead:
+        told = job_remains.ending(db, files.name)
+        if not is_dead or (told and told[0] == RUNNING):
+            return False
+        if told is None:
+            return _drop(files)
+        return _publish(db, files, *told)
+
+
+def _drop(files: RunFiles) -> bool:
+    """Takes away what is left of a run that was killed before it began; another record's run is not ours to judge."""
+    is_empty = not any(path.exists() and path.stat().st_size for path in (files.aside, files.log))
+    # A young one may not hold its files yet.
+    is_old = time.time() - files.log.stat().st_mtime > _YOUNG_SECONDS
+    if is_empty and is_old:
+        files.drop()
+    return is_empty and is_old
+
+
+def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
+    files.tidy()
+    judged = Verdict(outcome, message or _death(outcome, last_sign))
+    if files.aside.exists() and not _is_whole(files):
+        # It may be empty: papermill had not begun.
+        os.replace(files.aside, files.torn) if files.aside.stat().st_size else files.aside.unlink()
+    if files.aside.exists():
+        ending.mark(files, judged)
+    published = artefacts.publish_left(files, judged)
+    job_remains.tell(db, files.name, published.message, counts.read(files.notebook), published.shown)
+    return True
+
+
+def _death(outcome: str, last_sign: float) -> str:
+    if outcome != DIED:
+        return ""
+    at = times.iso(times.from_epoch(last_sign))
+    return f"The run was killed, or its machine went down: no sign of life after {at}. {AGAIN}"
+
+
+def _is_whole(files: RunFiles) -> bool:
+    try:
+        return bool(ending.read(files)["cells"])
+    except (ValueError, KeyError, TypeError):
+        return False

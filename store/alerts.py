@@ -1,0 +1,191 @@
+"""What ops are told by mail about a job: each failure once. The mail itself is made and sent by the mailer."""
+
+import json
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from store import plain_text, times
+from store.database import Database, changing, fetch
+from store.facts import ALERT
+from store.job_runs import (
+    BLOCKED,
+    DIED,
+    DONE,
+    FAILED,
+    KERNEL_DIED,
+    OUT_OF_TIME,
+    OVERTAKEN,
+    RUNNING,
+    STOPPED,
+    WRONG_SETTINGS,
+    JobRunRow,
+)
+from store.redaction import redact
+from store.settings import Settings
+
+log = logging.getLogger(__name__)
+
+FIX = "To fix: "
+HEADLINE_CHARS, FIX_CHARS, FACT_CHARS, FACTS = 160, 600, 600, 30
+_TERMINAL = "terminal"
+_WORDS = {
+    FAILED: "failed", WRONG_SETTINGS: "has wrong settings", BLOCKED: "is kept back", OVERTAKEN: "was overtaken",
+    OUT_OF_TIME: "ran out of time", KERNEL_DIED: "lost its kernel", STOPPED: "was stopped", DIED: "died",
+}  # fmt: skip
+_NO_ADDRESS = (
+    "EMAIL: No alert to ops is mailed, for OPS_EMAIL is not set. To fix: set OPS_EMAIL in .env to the address that"
+    " failed and overdue jobs are to be mailed to."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One mail to ops. The same `key` is queued once; `fix` is the mail's first line, without the words To fix."""
+
+    key: str
+    headline: str
+    fix: str
+    facts: Mapping[str, str]
+
+    def to_json(self) -> str:
+        """The outbox's form, which lacks the key: without secrets, every text on one line and no longer than a mail needs."""
+        facts = list(self.facts.items())[:FACTS]
+        shown = {
+            "headline": _clean(self.headline, HEADLINE_CHARS),
+            "fix": _clean(self.fix.removeprefix(FIX), FIX_CHARS),
+            "facts": {_clean(name, HEADLINE_CHARS): _clean(text, FACT_CHARS) for name, text in facts},
+        }
+        return json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str, key: str = "") -> "Alert":
+        """What `to_json` made. Raises ValueError, TypeError or LookupError for anything else."""
+        return cls(key, **json.loads(text))
+
+
+def _clean(text: str, most: int) -> str:
+    # Joined first: a line break must not hide a secret. Cut last: half a key would not be known.
+    shown = redact(plain_text.one_line(str(text)))
+    return shown if len(shown) <= most else f"{shown[: most - 3].rstrip()}..."
+
+
+def queue(db: Database, settings: Settings, alert: Alert, *, now: float | None = None) -> bool:
+    """Queues the alert, to be sent as any mail; True if it is new.
+
+    False if its key was queued before, whatever became of it; or if there is no OPS_EMAIL, which the log then tells.
+    To be called in the transaction of what it tells; `now` is epoch seconds.
+    """
+    if not settings.ops_email:
+        log.warning(_NO_ADDRESS)
+        return False
+    at, token = times.epoch(times.now()) if now is None else now, secrets.token_hex(12)
+    sql = (
+        "INSERT INTO notification (kind, occurrence, state, recipient, facts, message_id, token, due_at, attempts,"
+        " created_at, alert_key) VALUES (?, 1, 'queued', ?, ?, ?, ?, ?, 0, ?, ?)"
+        " ON CONFLICT (alert_key) WHERE alert_key IS NOT NULL DO NOTHING RETURNING id"
+    )
+    message_id = f"<{token}@{settings.backend_host}>"
+    row = (ALERT, settings.ops_email, alert.to_json(), message_id, token, at, at, alert.key)
+    with changing(db):
+        return bool(fetch(db, sql, row))
+
+
+@dataclass(frozen=True, slots=True)
+class AlertMail:
+    """How the mail of an alert stands, as `store.outbox` tells it; `reply` and `fix` are of its last attempt."""
+
+    id: int
+    state: str
+    reply: str
+    fix: str
+
+
+def mail_of(db: Database, key: str) -> AlertMail | None:
+    """The mail of the alert with this key; None if none was queued."""
+    found = fetch(db, "SELECT id, state, reply, fix FROM notification WHERE alert_key = ?", (key,))
+    return AlertMail(found[0][0], found[0][1], found[0][2] or "", found[0][3] or "") if found else None
+
+
+def of_run(row: JobRunRow) -> Alert | None:
+    """What to tell of a run that did not end well; None for one that is done or still runs.
+
+    Every other outcome is told, whoever started the run: failed, wrong settings, kept back, overtaken, out of time, kernel
+    died, died. One that was stopped is told unless it was started at a terminal: whoever sits there stopped it; a
+    scheduler's run (cron, systemd, Airflow, any program) was not meant to be.
+    """
+    if row.outcome in (DONE, RUNNING) or (row.outcome == STOPPED and row.started_by == _TERMINAL):
+        return None
+    message = _message_of(row)
+    what, fix = _told(message)
+    headline = f"{_job_of(row)} {_WORDS.get(row.outcome, row.outcome)}"
+    return Alert(
+        key_of(row.name), f"{headline}: {what}" if what else headline, fix or _look_at(row), _facts_of(row, message)
+    )
+
+
+def key_of(run_name: str) -> str:
+    """The key of the alert about a run, whatever is wrong with it."""
+    return f"run:{run_name}"
+
+
+def of_ended(db: Database, run_id: int) -> Alert | None:
+    """What to tell of the run with this id, as its row is now; None for nothing, or for no such run."""
+    columns = [one.name for one in fields(JobRunRow) if one.name != "seconds"]
+    found = fetch(db, f"SELECT {', '.join(columns)} FROM job_run WHERE id = ? AND ended_at IS NOT NULL", (run_id,))
+    if not found:
+        return None
+    cells = dict(zip(columns, found[0], strict=True))
+    for name in ("parameters", "counts", "artefacts"):
+        cells[name] = json.loads(cells[name])
+    return of_run(JobRunRow(**cells, seconds=max(0.0, float(cells["ended_at"] - cells["started_at"]))))
+
+
+def _job_of(row: JobRunRow) -> str:
+    return row.scheduled_as or row.notebook
+
+
+def _message_of(row: JobRunRow) -> str:
+    # What the run itself said may hold what it is kept back for.
+    return row.message.partition(" The run itself:")[0] if row.outcome == BLOCKED else row.message
+
+
+def _told(message: str) -> tuple[str, str]:
+    """What a run's message says first, and its first fix; both may be empty."""
+    lines = [plain_text.one_line(line) for line in message.splitlines()]
+    first = next((line for line in lines if line), "")
+    fix = next((line.partition(FIX)[2] for line in lines if FIX in line), "")
+    return first.partition(FIX)[0].strip().rstrip("."), fix.partition(FIX)[0].strip()
+
+
+def _look_at(row: JobRunRow) -> str:
+    kind = next((kind for kind in ("page", "notebook", "log") if kind in row.artefacts), "")
+    if not kind:
+        return "look for it on its machine: python -m notebooks history."
+    return f"open its {kind} {row.artefacts[kind]}: the cell that failed says what is wrong."
+
+
+def _facts_of(row: JobRunRow, message: str) -> dict[str, str]:
+    ended = row.heartbeat_at if row.ended_at is None else row.ended_at
+    facts = {
+        "Job": _job_of(row),
+        "Notebook": row.notebook,
+        "Outcome": row.outcome.replace("_", " "),
+        "Exit code": "" if row.exit_code is None else str(row.exit_code),
+        "Message": " ".join(message.split()),
+        "Started": times.iso(times.from_epoch(row.started_at)),
+        "Last sign of life" if row.ended_at is None else "Ended": times.iso(times.from_epoch(ended)),
+        "Lasted": f"{row.seconds:.0f} s",
+        "Started by": f"{row.started_by}, user {row.user_name}",
+        "Host": row.host,
+        "Parameters": ", ".join(f"{name}={value!r}" for name, value in row.parameters.items()),
+        "Counts": ", ".join(f"{name} {count}" for name, count in row.counts.items()),
+        **{_RECORD.get(kind, kind.capitalize()): path for kind, path in row.artefacts.items()},
+        "Run": row.name,
+        "Code": row.code_version,
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+_RECORD = {"notebook": "Record"}

@@ -1,0 +1,166 @@
+"""What killed runs left: how it becomes their record, and what is left alone."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from dataclasses import replace
+
+import job_office
+import nbformat
+import pytest
+from job_office import JobOffice
+
+from notebooks.runner import left_behind
+from notebooks.runner.run_files import RunFiles
+from store import job_runs
+from store.database import execute
+from store.job_runs import JobEnd, JobStart
+
+START = JobStart("20261128T100000Z_ab12", "small", "key", {}, "cron", "ops", "host", 1, "1.0.0")
+
+
+@pytest.fixture
+def office(db, record_url, tmp_path, monkeypatch):
+    for name, value in job_office.environment_of(tmp_path, record_url).items():
+        monkeypatch.setenv(name, value)
+    return JobOffice(tmp_path, db, {})
+
+
+@pytest.fixture
+def left(office):
+    """A run that was killed in its second cell a minute ago."""
+    files = RunFiles.make(office.runs / "small")
+    notebook = nbformat.v4.new_notebook(
+        cells=[cell("print('one')", 1, "one\n"), cell("work()", 2), cell("rest()", None)]
+    )
+    files.save(nbformat.writes(notebook))
+    files.log.write_text("row 1\n", encoding="utf-8")
+    run_id = job_runs.begin(office.db, replace(START, name=files.name))
+    execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60, started_at = started_at - 90")
+    return files, run_id
+
+
+def cell(source, count, text=""):
+    outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
+    status = "completed" if outputs else "running"
+    metadata = {"papermill": {"status": status}}
+    return nbformat.v4.new_code_cell(source, execution_count=count, outputs=outputs, metadata=metadata)
+
+
+def see_to(office):
+    return left_behind.publish(office.db, office.runs / "small")
+
+
+def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
+    files, _ = left
+    assert see_to(office) == [files.name]
+    assert office.files() == ["html", "ipynb", "log"]
+    notebook = json.loads(files.notebook.read_text(encoding="utf-8"))
+    assert "did not end well** (died). The run was killed" in "".join(notebook["cells"][0]["source"])
+    assert [one["metadata"]["papermill"]["status"] for one in notebook["cells"][1:]] == [
+        "completed",
+        "failed",
+        "pending",
+    ]
+    assert job_office.outputs(files.notebook) == "one\n"
+    assert stat.S_IMODE(files.notebook.stat().st_mode) == stat.S_IMODE(files.page.stat().st_mode) != 0o600
+
+
+def test_its_row_stays_died_and_tells_where_the_record_is_and_what_to_do(office, left):
+    see_to(office)
+    [row] = office.rows()
+    assert (row.outcome, row.artefacts.keys()) == ("died", {"notebook", "page", "log"})
+    assert row.message.startswith("The run was killed, or its machine went down: no sign of life after 20")
+    assert "To fix: run it again" in row.message
+
+
+def test_what_was_seen_to_is_not_seen_to_again(office, left):
+    see_to(office)
+    before = left[0].page.stat().st_mtime_ns
+    assert see_to(office) == []
+    assert left[0].page.stat().st_mtime_ns == before
+
+
+def test_a_run_that_beats_and_one_whose_files_are_held_are_left_alone(office, left):
+    files, run_id = left
+    with held_elsewhere(files):
+        assert see_to(office) == []
+    job_runs.beat(office.db, run_id)
+    assert see_to(office) == []
+    assert office.files() == ["log", "part.ipynb"]
+
+
+def held_elsewhere(files):
+    """A process that holds these files; it is gone when its standard input closes."""
+    code = "import sys; from pathlib import Path; from notebooks.runner.run_files import RunFiles\n"
+    code += (
+        "with RunFiles(Path(sys.argv[1]), sys.argv[2]).held() as is_held: print(is_held, flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, files.folder, files.name], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE)  # fmt: skip
+    assert holder.stdout.readline() == b"True\n"
+    return holder
+
+
+def test_a_secret_in_it_keeps_it_back(office, left, monkeypatch):
+    files, _ = left
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
+    files.save(nbformat.writes(nbformat.v4.new_notebook(cells=[cell("x", 1, "correct-horse-canary")])))
+    see_to(office)
+    assert office.files() == ["blocked.ipynb", "blocked.log"]
+    [row] = office.rows()
+    assert row.message.startswith("Not published, for it holds a secret: ")
+    assert "The run itself: died. The run was killed" in row.message
+    assert "canary" not in row.message
+
+
+@pytest.mark.parametrize(("text", "kept"), [("", ["log"]), ('{"cells": [{"ce', ["log", "torn"])])
+def test_a_notebook_that_was_not_begun_or_cannot_be_read_leaves_the_log(office, left, text, kept):
+    files, _ = left
+    files.aside.write_text(text, encoding="utf-8")
+    see_to(office)
+    assert office.files() == kept
+    assert office.rows()[0].artefacts.keys() == {"log"}
+
+
+def test_a_run_that_was_killed_between_publishing_and_its_last_word_gets_its_page(office, left):
+    files, _ = left
+    files.publish_notebook()
+    files.page_aside.write_text("<html>", encoding="utf-8")
+    see_to(office)
+    assert office.files() == ["html", "ipynb", "log"]
+    assert files.page.read_text(encoding="utf-8").rstrip().endswith("</html>")
+    assert office.rows()[0].artefacts.keys() == {"notebook", "page", "log"}
+
+
+def test_a_run_that_could_not_publish_gets_its_record_later_and_keeps_its_own_words(office, left):
+    files, run_id = left
+    job_runs.finish(office.db, run_id, JobEnd("failed", 1, "The run could not be written."))
+    see_to(office)
+    [row] = office.rows()
+    assert (row.outcome, row.message) == ("failed", "The run could not be written.")
+    assert row.artefacts.keys() == {"notebook", "page", "log"}
+
+
+def test_empty_files_of_a_run_that_never_began_go_after_a_minute(office):
+    old, young = RunFiles.make(office.runs / "small"), RunFiles.make(office.runs / "small")
+    os.utime(old.log, (0, 0))
+    assert see_to(office) == [old.name]
+    assert young.log.exists()
+
+
+def test_files_of_another_records_run_are_left_alone(office, left):
+    execute(office.db, "DELETE FROM job_run")
+    os.utime(left[0].log, (0, 0))
+    assert see_to(office) == []
+    assert office.files() == ["log", "part.ipynb"]
+
+
+def test_a_run_of_another_machine_is_left_to_that_machine(office, left):
+    files, _ = left
+    for path in (files.log, files.aside):
+        path.unlink()
+    assert see_to(office) == []
+    assert office.rows()[0].message == ""

@@ -1,0 +1,52 @@
+"""How every notebook begins: title, purpose, what it changes, how to undo it, how to run it, in that order and truly."""
+
+import re
+import shlex
+
+import pytest
+
+from notebooks import form_texts, jobs
+from store import places
+
+HEADINGS = ("What it changes", "How to undo it", "How to run it")
+WORDS = 60
+"""The table in start_here.ipynb shows what is changed; more than this is not read."""
+
+
+@pytest.fixture(params=jobs.names())
+def sheet(request):
+    return jobs.sheet(request.param)
+
+
+def test_a_notebook_begins_with_title_purpose_and_the_three_headings_in_order(sheet):
+    assert sheet.title
+    found = re.findall(r"^\*\*([^*]+?)\.\*\* ", sheet.purpose, re.MULTILINE)
+    assert found == list(HEADINGS)
+    assert not sheet.purpose.startswith("**")
+    assert all(form_texts.part(sheet, name) for name in HEADINGS)
+
+
+def test_what_it_changes_is_told_in_a_few_words(sheet):
+    assert len(form_texts.part(sheet, "What it changes").split()) <= WORDS
+
+
+def test_the_command_that_it_names_is_one_that_the_runner_takes(sheet):
+    for command in re.findall(r"`python -m notebooks run ([^`]+)`", sheet.purpose):
+        name, *texts = shlex.split(command)
+        assert name == sheet.name
+        assert jobs.job(name, texts).name == name
+
+
+def test_a_notebook_that_can_be_run_as_a_job_says_how_in_all_three_ways(sheet):
+    if sheet.name != "start_here":
+        told = form_texts.part(sheet, "How to run it")
+        assert all(word in told for word in ("`start_here.ipynb`", "*Run All Cells*", f"run {sheet.name}"))
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"`(store\.\w+\.\w+)`", "\n".join(jobs.sheet(n).purpose for n in jobs.names()))
+)
+def test_functions_that_notebooks_name_are_there(name):
+    module, function = name.rsplit(".", 1)
+    path = places.ROOT / f"{module.replace('.', '/')}.py"
+    assert f"def {function}(" in path.read_text(encoding="utf-8")

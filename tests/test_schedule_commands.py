@@ -1,0 +1,163 @@
+"""`python -m notebooks run --job`, `schedule`: what they say, start and write, and how they exit."""
+
+import shutil
+from datetime import timedelta
+
+import job_office
+import pytest
+import schedule_office
+from job_office import JobOffice
+
+from notebooks import __main__ as command
+from notebooks import job_listing, schedule_commands
+from store import times
+
+
+@pytest.fixture
+def record_url(_sqlite_template, tmp_path):
+    """One engine is enough here: what the engines do differently is in the tests of overdue jobs."""
+    shutil.copy(_sqlite_template, tmp_path / "record.db")
+    return f"sqlite:///{tmp_path}/record.db"
+
+
+@pytest.fixture
+def office(db, record_url, tmp_path, monkeypatch):
+    """An installation with one notebook, and a schedule that names it."""
+    environment = job_office.environment_of(tmp_path, record_url)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(times, "now", lambda: schedule_office.NOW)
+    office = JobOffice(tmp_path, db, environment)
+    office.write("print(number)", parameters="number: int = 1  # any\nname: str = ''  # any")
+    schedule_office.write(tmp_path, schedule_office.JOB + 'parameters = { number = 7, name = "Asha Rao" }\nwait = "0s"')
+    return office
+
+
+@pytest.fixture
+def said(office, capsys):
+    """Runs a command with the test's schedule; gives exit code, output and errors."""
+
+    def said(*arguments):
+        code = command.main([*arguments, "--schedule", str(office.folder / "schedule.toml")], office.folder)
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return said
+
+
+def test_a_job_of_the_schedule_runs_with_its_parameters_and_is_recorded_as_such(said, office):
+    assert said("run", "--job", "nightly")[0] == 0
+    [row] = office.rows()
+    assert (row.scheduled_as, row.parameters, row.outcome) == ("nightly", {"number": 7, "name": "Asha Rao"}, "done")
+    assert " for nightly, " in job_listing.history(office.rows())
+
+
+def test_a_check_tells_the_parameters_of_the_schedule(said, office):
+    assert said("run", "--job", "nightly", "--check")[1] == "small can be run with: number = 7, name = 'Asha Rao'\n"
+    assert office.rows() == []
+
+
+def test_limits_of_the_command_line_go_before_those_of_the_schedule(office):
+    options = command._options(["run", "--job", "nightly", "--timeout", "5"])
+    options.folder, options.schedule = office.folder, str(office.folder / "schedule.toml")
+    job = schedule_commands.job_of(options)
+    assert schedule_commands.limits_of(options, job).total == 5
+    options.timeout = None
+    assert schedule_commands.limits_of(options, job) == job.limits
+
+
+def test_an_unknown_job_is_told_with_the_nearest(said):
+    code, _, err = said("run", "--job", "nightyl")
+    assert code == 2
+    assert "has no job 'nightyl'. To fix: did you mean nightly?" in err
+
+
+def test_a_schedule_that_is_wrong_exits_with_2_whatever_is_asked(said, office):
+    schedule_office.write(office.folder, schedule_office.JOB.replace("45m", "soon"))
+    for arguments in (("run", "--job", "nightly"), ("schedule",), ("schedule", "--cron"), ("overdue",)):
+        code, out, err = said(*arguments)
+        assert (code, out) == (2, "")
+        assert "[schedule.jobs.nightly.within]" in err
+    assert office.rows() == []
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "small", "--due"], ["run", "small", "--job", "nightly"],
+                                       ["run", "--job", "nightly", "number=1"], ["run", "small", "--schedule", "x"],
+                                       ["schedule", "--cron", "--systemd", "x"], ["overdue", "nightly"]])  # fmt: skip
+def test_options_that_do_not_go_together_exit_with_2(office, arguments):
+    with pytest.raises(SystemExit) as exited:
+        command.main(arguments, office.folder)
+    assert exited.value.code == 2
+
+
+def test_a_notebook_named_after_its_options_is_found(office, capsys):
+    assert command.main(["run", "--wait", "0", "--check", "small", "number=2"], office.folder) == 0
+    assert capsys.readouterr().out.startswith("small can be run with: number = 2")
+
+
+def starts_when(office, monkeypatch, now):
+    """Whether a scheduler that asks at this time would start the job; nothing is run."""
+    monkeypatch.setattr(times, "now", lambda: now)
+    job = schedule_office.read(office).job("nightly")
+    return schedule_commands.is_due(office.db, job)
+
+
+def test_a_job_is_started_once_for_each_of_its_times(office, monkeypatch):
+    due_at = schedule_office.NOW.replace(hour=2)
+    # Known in the schedule since long before.
+    assert not starts_when(office, monkeypatch, due_at - timedelta(hours=20))
+    assert not starts_when(office, monkeypatch, due_at - timedelta(seconds=1))
+    assert starts_when(office, monkeypatch, due_at)
+    # A machine that was off makes up for it until the deadline.
+    assert starts_when(office, monkeypatch, due_at + timedelta(minutes=44))
+    assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=45))
+    schedule_office.past_run(office, due_at + timedelta(seconds=1), "failed")
+    assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=15))
+
+
+def test_a_job_that_is_new_in_the_schedule_waits_for_its_next_time(office, monkeypatch):
+    due_at = schedule_office.NOW.replace(hour=2)
+    assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=10))
+
+
+def test_what_is_not_due_starts_nothing_and_says_nothing(said, office):
+    assert said("run", "--job", "nightly", "--due") == (0, "", "")
+    assert office.rows() == []
+
+
+def test_the_list_tells_the_next_times_in_the_schedules_zone(said):
+    code, out, _ = said("schedule")
+    assert code == 0
+    assert (
+        "nightly  30 7 * * 1-5  Mon 2026-11-30 07:30  Tue 2026-12-01 07:30  45m     small number=7 name='Asha Rao'"
+        in out
+    )
+    assert out.endswith("Times are those of Asia/Kolkata.\n")
+
+
+def test_the_cron_file_names_every_job_and_another_schedule(said, office):
+    code, out, _ = said("schedule", "--cron", "--folder", "/srv/ops", "--user", "ops")
+    path = office.folder / "schedule.toml"
+    command = f"cd /srv/ops && /srv/ops/.venv/bin/python -m notebooks run --job nightly --schedule {path} --due"
+    assert code == 0
+    assert f"\n0,15,30,45 * * * * ops {command} >>var/cron.log 2>&1\n" in out
+
+
+def test_units_are_written_and_those_of_a_job_that_is_gone_are_told(said, office):
+    folder = office.folder / "units"
+    folder.mkdir()
+    (folder / "interview-ops-old.timer").write_text("")
+    code, out, _ = said("schedule", "--systemd", str(folder))
+    assert code == 0
+    assert "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 07:30:00 Asia/Kolkata\n" in (
+        folder / "interview-ops-nightly.timer").read_text()  # fmt: skip
+    assert "systemctl disable --now interview-ops-old.timer" in out
+    assert said("schedule", "--systemd", str(office.folder / "schedule.toml"))[0] == 2
+
+
+@pytest.mark.parametrize("given", [("--folder", "opt"), ("--folder", "/opt/in terview"), ("--folder", "/opt/%n"),
+                                   ("--user", "o ps"), ("--user", "root\n* * * * * root x")])  # fmt: skip
+def test_what_would_break_a_schedulers_file_is_refused(said, given):
+    code, _, err = said("schedule", "--cron", *given)
+    assert code == 2
+    assert "To fix: " in err
