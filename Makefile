@@ -25,7 +25,7 @@ demo: $(READY) ## book, mail and prove 200 sample candidates in a sandbox
 demo-now: $(READY) ## book one candidate two minutes ahead and watch the portal
 	@$(BIN)/python -m notebooks.demo_now
 
-test: $(READY) ## all tests (pytest, and nbval on every notebook)
+test: $(READY) ## all tests (pytest, and nbval on the executed references)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 LAB_READY := $(VENV)/.lab-ready

@@ -122,8 +122,19 @@ def _resend(options: argparse.Namespace) -> int:
     if outbox.resend(db, options.id, now=times.epoch(times.now())):
         print(f"Mail {options.id} is queued again; the next delivery sends it.")
         return DONE
-    print(f"mailer: mail {options.id} is neither failed nor unknown, or a newer one took its place.", file=sys.stderr)
+    print(f"mailer: {_not_resent(db, options.id)}", file=sys.stderr)
     return FAILED
+
+
+def _not_resent(db: database.Database, number: int) -> str:
+    found = database.fetch(db, "SELECT state FROM notification WHERE id = ?", (number,))
+    if not found:
+        return f"there is no mail {number}. To fix: give the id that stands in the mail's log line or table."
+    state = found[0][0].replace("_", " ")
+    if state in ("failed", "unknown", "superseded"):
+        return f"a newer mail of the same interview took the place of mail {number}. To fix: resend that one, if it failed."
+    what = f"mail {number} is {state}, and only one that failed, or whose fate is unknown, is sent again."
+    return f"{what} To fix: nothing is to be done; `python -m mailer deliver` sends what waits."
 
 
 if __name__ == "__main__":

@@ -23,10 +23,15 @@ LOST_IN_A_ROW = 3
 """After so many links in a row without any answer, the portal counts as gone: the others are not tried."""
 
 START_ONE = "start one with `make portal` (or `python portal.py`), then prove again."
-_SAME_RECORD = "start the portal with this DATABASE_URL, or prove with the address of the portal that has it."
+_SAME_RECORD = "start the portal with this DATABASE_URL, or give the address of the portal that has it."
 _SAME_RING = "run the portal with the SESSION_KEY_RING that the links were made with, then prove again."
 _LOOK = "look at what the portal prints, then prove again."
 _BROKEN = (OSError, http.client.HTTPException)
+
+
+def spelling_fix(setting: str) -> str:
+    """What to do about an address, named by its setting, whose name is not found: a half sentence."""
+    return f"correct the spelling of {setting}, or have the name entered in DNS"
 
 
 class PortalUnusable(MailerError):
@@ -131,6 +136,11 @@ class PortalClient:
         if isinstance(error, TimeoutError) or getattr(error, "kind", "") == "timeout":
             return NotOpened(f"The portal at {self.address} did not answer in {TIMEOUT:.0f} seconds.", _LOOK)
         reason = getattr(error, "text", None) or getattr(error, "strerror", None) or type(error).__name__
+        if getattr(error, "kind", "") == "dns":
+            name = urlsplit(self.address).hostname
+            setting = "BACKEND_URL" if name == self.host else "the portal's address"
+            what = f"The name {name} of {setting} ({self.address}) is not found: {reason}"
+            return NotOpened(f"{what.rstrip('.')}.", f"{spelling_fix(setting)}; then prove again.")
         return NotOpened(f"No portal answers at {self.address} ({reason}).", START_ONE)
 
     def _asked(self, target: str, headers: dict[str, str], until: float) -> _Answer:

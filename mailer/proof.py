@@ -1,6 +1,7 @@
 """Proof: what became of each mail, from the record over the delivered bytes to the page behind its link.
 
-What one mail must say is in `proof_checks`, which mails there are in `proof_cases`, the visits in `portal_client`.
+What one mail must say is in `proof_checks`, which mails there are in `proof_cases`, what arrived of them in `read_back`,
+the visits in `portal_client`.
 """
 
 import logging
@@ -12,12 +13,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from mailer import page_checks, proof_cases
-from mailer.imap_mailbox import ImapMailbox, RemoteMail
-from mailer.mailbox import Delivered, Mailbox
+from mailer.errors import MailerError
+from mailer.mailbox import Mailbox
 from mailer.mailboxes import Mailboxes
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof_cases import Case
-from mailer.proof_checks import Booked, Problem, problems_of
+from mailer.proof_checks import Booked, Problem
+from mailer.read_back import DELIVERY_NOT_CHECKED, ReadBack
 from store import accounts, history, sessions
 from store.database import Database, database_id
 from store.facts import CANCELLED
@@ -31,29 +33,8 @@ log = logging.getLogger(__name__)
 PROVEN, FAILED, NOT_CHECKED = "proven", "failed", "not checked"
 PATIENCE = 60.0
 """Seconds that mails may take to the mailbox of a real server."""
-DELIVERY_NOT_CHECKED, NOT_OPENED = "delivery not checked", "not opened"
-
-
+NOT_OPENED = "not opened"
 _DELIVER = "run `python -m mailer deliver`, then prove again."
-_LOST = "look into SANDBOX_MAILBOX and the sandbox's log; if it is lost, mail the candidate again."
-_LOST_ON_THE_WAY = (
-    "look into the mail server's log or the provider's list of messages, and for a bounce in the sender's mailbox; if it"
-    " is lost, mail the candidate again."
-)
-_NO_READ_BACK = Problem(
-    "not_read_back",
-    "It was sent, but what arrived at a real mail server is not read back.",
-    "send to the sandbox to have mails read back, or set IMAP_HOST, IMAP_USER and IMAP_PASSWORD of a mailbox of yours.",
-)
-_NOT_OURS = Problem(
-    "not_ours",
-    "It was sent, but not to the mailbox that is read back.",
-    "prove a mail to a mailbox of yours (`python -m mailer verify`); what others get only they can look at.",
-)
-_SPAM_FIX = (
-    "publish SPF, DKIM and DMARC for the From domain (`python -m mailer verify` tells what is missing), and mark the"
-    " mail as no spam."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +59,14 @@ class ProofRow:
 
 @dataclass(frozen=True, slots=True)
 class ProofReport:
-    """The rows of a proof. `mails` is how many mails there were to choose from: more than rows for a sample."""
+    """The rows of a proof. `mails` is how many mails there were to choose from: more than rows for a sample.
+
+    `not_read_back` is why the mailbox could not be read, with the fix; empty if it could, or if none is set.
+    """
 
     rows: tuple[ProofRow, ...]
     mails: int
+    not_read_back: str = ""
 
     @property
     def counts(self) -> Counter:
@@ -136,17 +121,18 @@ def _mails(count: int) -> str:
 
 def prove(
     db: Database, *, notification_ids: Sequence[int] | None = None, batch_id: int | None = None,
-    sample: int | None = None, mailbox: Path | Mailboxes | None, backend_url_of_portal: str, settings: Settings, ring: KeyRing,
-    now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
+    sample: int | None = None, mailbox: Path | Mailboxes | MailerError | None, backend_url_of_portal: str, settings: Settings,
+    ring: KeyRing, now: datetime, account_fingerprint: str = "", progress: Callable[[int], None] = lambda _: None,
     patience: float = PATIENCE,
 ) -> ProofReport:  # fmt: skip
     """Proves the named mails, or the newest of every interview that a batch mailed, or of all; writes proof visits only.
 
     `mailbox` is where the mails were delivered: a Maildir, or the opened mailbox of a real server, where mails may take
-    `patience` seconds to arrive; with None nothing is read back, and no row is proven. The portal is asked at
-    `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is the instant of the
-    call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError for both ids and
-    a batch, NotFound for an unknown id, MailboxUnusable.
+    `patience` seconds to arrive; with None nothing is read back, and no row is proven. A mailbox that cannot be opened
+    (then its refusal is given) or read any more leaves the mails not checked, and the links are opened all the same.
+    The portal is asked at `backend_url_of_portal`, or where the settings say that it listens if that is empty. `now` is
+    the instant of the call; a queued mail is told to be paused if the account of that fingerprint is. Raises ValueError
+    for both ids and a batch, NotFound for an unknown id.
     """
     if notification_ids is not None and batch_id is not None:
         raise ValueError("give notification_ids or batch_id, not both")
@@ -156,10 +142,9 @@ def prove(
         return now + timedelta(seconds=time.monotonic() - began)
 
     mails = proof_cases.listed(db, notification_ids=notification_ids, batch_id=batch_id)
-    delivered = Mailbox(mailbox) if isinstance(mailbox, Path) else mailbox
-    if isinstance(delivered, ImapMailbox):
-        delivered.wait_for({mail.message_id for mail in mails if not mail.is_unsent}, patience)
-    chosen = proof_cases.sampled(mails, sample, _doubtful(mails, delivered))
+    delivered = ReadBack(Mailbox(mailbox) if isinstance(mailbox, Path) else mailbox)
+    delivered.wait_for({mail.message_id for mail in mails if not mail.is_unsent}, patience)
+    chosen = proof_cases.sampled(mails, sample, delivered.doubtful(mails))
     address = backend_url_of_portal or _own_address(settings)
     with PortalClient(address, settings.backend_host) as portal:
         proof = _Proof(db, ring, delivered, portal, clock)
@@ -168,17 +153,10 @@ def prove(
         for chunk in proof_cases.cases(db, [mail.id for mail in chosen], pause):
             rows += proof.rows(chunk)
             progress(len(chunk))
-    report = ProofReport(tuple(rows), len(mails))
+    refused = delivered.refused
+    report = ProofReport(tuple(rows), len(mails), "" if refused is None else _shown(refused.line()))
     log.info("PROOF: %s", report.sentence)
     return report
-
-
-def _doubtful(mails: Sequence[proof_cases.Listed], delivered: Mailboxes | None) -> set[int]:
-    doubtful = {mail.id for mail in mails if mail.is_unsent}
-    if delivered is not None:
-        delivered.index()
-        doubtful |= {mail.id for mail in mails if len(delivered.find(mail.message_id)) != 1}
-    return doubtful
 
 
 def _own_address(settings: Settings) -> str:
@@ -190,9 +168,9 @@ class _Proof:
     """What all rows of one proof share. `clock` gives aware UTC."""
 
     def __init__(
-        self, db: Database, ring: KeyRing, mails: Mailboxes | None, portal: PortalClient, clock: Callable[[], datetime]
+        self, db: Database, ring: KeyRing, delivered: ReadBack, portal: PortalClient, clock: Callable[[], datetime]
     ):
-        self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, mails, portal, clock
+        self.db, self.ring, self.delivered, self.portal, self.clock = db, ring, delivered, portal, clock
         self.database = database_id(db)
         self.no_portal = self._checked_portal()
 
@@ -204,7 +182,7 @@ class _Proof:
         return None
 
     def rows(self, cases: Sequence[Case]) -> list[ProofRow]:
-        self._has_looked_again = False
+        self.delivered.look_again()
         return [self._row(case) for case in cases]
 
     def _row(self, case: Case) -> ProofRow:
@@ -212,7 +190,7 @@ class _Proof:
             verdict = NOT_CHECKED if case.state == "superseded" else FAILED
             return _row(case, "not sent", NOT_OPENED, verdict, [_unsent("It", case.unsent)])
         booked = case.booked(self.ring, self.database)
-        delivered, problems = self._read_back(case, booked)
+        delivered, problems = self.delivered.of(case, booked)
         link, refused = self._opened(case, booked)
         problems += refused
         if case.unsent is not None:
@@ -220,40 +198,8 @@ class _Proof:
         if problems:
             return _row(case, delivered, link, FAILED, problems)
         if delivered == DELIVERY_NOT_CHECKED:
-            return _row(case, delivered, link, NOT_CHECKED, [_NO_READ_BACK if self.delivered is None else _NOT_OURS])
+            return _row(case, delivered, link, NOT_CHECKED, [self.delivered.why_not])
         return _row(case, delivered, link, PROVEN, [])
-
-    def _read_back(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
-        if self.delivered is None:
-            return DELIVERY_NOT_CHECKED, []
-        copies = self._copies(case.message_id)
-        if not copies:
-            return self._missing(case)
-        count = "1 copy" if len(copies) == 1 else f"{len(copies)} copies"
-        problems = problems_of(copies, booked)
-        spam = sorted({copy.folder for copy in copies if isinstance(copy, RemoteMail) and copy.is_spam})
-        if spam:
-            problems.append(Problem("spam", f"It arrived in the spam folder ({', '.join(spam)}).", _SPAM_FIX))
-        return f"{count}, in spam" if spam else count, problems
-
-    def _missing(self, case: Case) -> tuple[str, list[Problem]]:
-        faults = len(self.delivered.faults)
-        unread = f" ({faults} files there cannot be read as mails)" if faults else ""
-        what = f"It was sent, but it is not in the mailbox{unread}."
-        if isinstance(self.delivered, Mailbox):
-            return "missing", [Problem("missing", what, _LOST)]
-        if not self.delivered.receives(case.recipient):
-            return DELIVERY_NOT_CHECKED, []
-        return "missing", [Problem("missing", what, _LOST_ON_THE_WAY)]
-
-    def _copies(self, message_id: str) -> list[Delivered]:
-        copies = self.delivered.find(message_id)
-        if not copies and not self._has_looked_again:
-            # It may have arrived since the mailbox was read.
-            self._has_looked_again = True
-            self.delivered.index()
-            copies = self.delivered.find(message_id)
-        return copies
 
     def _opened(self, case: Case, booked: Booked) -> tuple[str, list[Problem]]:
         if self.no_portal is not None:

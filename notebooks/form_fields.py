@@ -38,7 +38,7 @@ class Field:
         value, default = self.widget.value, self.parameter.default
         if self._is_typed:
             return None if value == _typed(default) else f"{self.parameter.name}={value}"
-        return None if value == default else f"{self.parameter.name}={text_of(value)}"
+        return None if value == default else f"{self.parameter.name}={kinds.text(value)}"
 
     @property
     def _is_typed(self) -> bool:
@@ -71,11 +71,6 @@ class Field:
         return Finding(f"parameters.{name}", what, "correct it; in the file browser: right-click the file, Copy Path.")
 
 
-def text_of(value: object) -> str:
-    """A value as the command line takes it; what reads it back is `kinds.read`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def is_file(parameter: Parameter) -> bool:
     """Whether the parameter is the path of a file that must be there, told by its name: `batch_csv`."""
     return kinds.inner(parameter.kind) is str and _FILE.search(parameter.name) is not None
@@ -106,12 +101,12 @@ def _choices(wanted: Any, parameter: Parameter) -> list[tuple[str, object]]:
     else:
         return []
     extra = ([_UNCHOSEN] if parameter.is_required else []) + ([("None", None)] if is_optional else [])
-    return extra + [(text_of(value), value) for value in values]
+    return extra + [(kinds.text(value), value) for value in values]
 
 
 def _typed(default: object) -> str:
     """What stands in a text's field at first."""
-    return "" if default is REQUIRED else text_of(default)
+    return "" if default is REQUIRED else kinds.text(default)
 
 
 def _meaning(parameter: Parameter) -> str:

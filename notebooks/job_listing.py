@@ -31,12 +31,7 @@ def description(sheet: Sheet) -> str:
 def _default(parameter: Parameter) -> str:
     if parameter.is_required:
         return "(must be given)"
-    return _text(parameter.default) if parameter.default != "" else "(empty)"
-
-
-def _text(value: object) -> str:
-    """The value as the command line takes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return kinds.text(parameter.default) if parameter.default != "" else "(empty)"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
@@ -58,7 +53,7 @@ def history(rows: Sequence[JobRunRow]) -> str:
 
 
 def _cells(row: JobRunRow) -> tuple[str, ...]:
-    given = " ".join(f"{name}={shlex.quote(_text(value))}" for name, value in row.parameters.items())
+    given = " ".join(f"{name}={shlex.quote(kinds.text(value))}" for name, value in row.parameters.items())
     shown = given if len(given) <= _SHOWN_PARAMETERS else f"{given[: _SHOWN_PARAMETERS - 3]}..."
     code = "" if row.exit_code is None else str(row.exit_code)
     job = f" for {row.scheduled_as}" if row.scheduled_as else ""

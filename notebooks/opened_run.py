@@ -13,6 +13,7 @@ from notebooks.run_names import run_name
 from notebooks.stopping import telling
 from store import database, places, redaction, session_keys, times
 from store.database import Database
+from store.errors import SettingsError
 from store.session_keys import KeyRing
 from store.settings import Settings
 
@@ -95,7 +96,15 @@ def _settings(environment: dict[str, str], rehearsal: bool) -> tuple[Settings, M
 
 
 def log_path(notebook: str, log_file: str) -> Path:
-    """Where a run's log goes: the file that was asked for, or one of its own in `runs/`."""
+    """Where a run's log goes: the file that was asked for, or one of its own in RUNS_FOLDER."""
     if log_file:
         return places.resolve(log_file)
-    return places.resolve("runs") / notebook / f"{run_name()}.log"
+    return places.resolve(_runs_folder()) / notebook / f"{run_name()}.log"
+
+
+def _runs_folder() -> str:
+    try:
+        return Settings.load().runs_folder
+    except SettingsError:
+        # What is wrong with the settings is told by whoever needs them; a log is kept all the same.
+        return Settings.model_fields["runs_folder"].default

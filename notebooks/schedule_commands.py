@@ -128,7 +128,8 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 
 def _overdue(options: argparse.Namespace) -> int:
-    from notebooks import overdue, overdue_listing
+    from notebooks import jobs, overdue, overdue_listing
+    from notebooks.runner import left_behind
     from store import database
     from store.settings import Settings
 
@@ -140,4 +141,6 @@ def _overdue(options: argparse.Namespace) -> int:
         from notebooks import overdue_alerts
 
         overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(found, died))
+    for name in jobs.names():
+        left_behind.try_publish(db, places.resolve(settings.runs_folder) / name)
     return _OVERDUE_CODE if found else 0

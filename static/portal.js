@@ -55,12 +55,13 @@
 
   const timeOf = (at) => new Date(at).toLocaleTimeString(language, { hour: "numeric", minute: "2-digit", hour12: true });
 
-  // Screen readers hear the hours, then every fifth minute, then the last five; never each second.
+  // Screen readers hear every fifth minute of the last hour, then the last five, as each is reached; never each second.
+  // Whoever comes in between hears what the clock shows.
   function speak(label, milliseconds) {
-    const minutes = Math.ceil(milliseconds / 60_000);
-    if (minutes > 60 || minutes < 1 || (minutes > 5 && minutes % 5)) return;
-    const text = `${label}: ${unit(minutes, "minute")}`;
-    if (text !== lastSpoken) say(lastSpoken = text);
+    const seconds = Math.ceil(milliseconds / 1000), minutes = Math.ceil(seconds / 60), mark = `${label}: ${minutes}`;
+    if (minutes > 60 || minutes < 1 || (minutes > 5 && minutes % 5) || mark === lastSpoken) return;
+    lastSpoken = mark;
+    say(`${label}: ${span(seconds * 1000)}`);
   }
 
   function say(text) {

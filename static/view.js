@@ -177,7 +177,7 @@ export class View {
     const { $list, t, states } = this;
     if ($list.childElementCount !== questions.length + 1) {
       $list.replaceChildren(...questions.map(({ number }) => item(button(number, { go: number }))),
-        item(button(t("to_review"), { review: "" })));
+        item(button(t("all_answers"), { review: "" })));
     }
     questions.forEach((asked, place) => {
       const { state } = situation(asked), shown = $list.children[place].firstChild;

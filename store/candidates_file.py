@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from store.csv_file import Columns, CsvFile
+from store.csv_file import Columns, CsvFile, OtherKind
 from store.settings import Settings
 
 REQUIRED = ("candidate_name", "candidate_email", "job_title", "company_name", "slot_date", "start_time")
@@ -11,7 +11,11 @@ OPTIONAL = ("timezone", "capacity", "round", "booking_notes", "reference", "cand
 UNREAD = ("expected_outcome",)
 """Kept as a note beside the row, not read."""
 
-_COLUMNS = Columns(required=REQUIRED, one_of=ENDS, optional=OPTIONAL, unread=UNREAD, row_for="interview")
+_QUESTIONS = OtherKind("questions file", ("position", "question"), "load_questions")
+_COLUMNS = Columns(
+    required=REQUIRED, one_of=ENDS, optional=OPTIONAL, unread=UNREAD, row_for="interview", kind="candidates file",
+    other=_QUESTIONS,
+)  # fmt: skip
 COLUMNS = _COLUMNS.all
 
 

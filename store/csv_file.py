@@ -24,11 +24,21 @@ _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[\r\n]*', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
+class OtherKind:
+    """A kind of file that is given by mistake: it has all the `signs` in its header, and `notebook` takes it."""
+
+    kind: str
+    signs: tuple[str, ...]
+    notebook: str
+
+
+@dataclass(frozen=True, slots=True)
 class Columns:
     """The columns that a kind of file may have, in the order in which they are named to people.
 
     Every one of `required` must stand in the header, and at least one of `one_of` (if there are any). `unread` ones are
-    let pass and not told of. `row_for` names what a row stands for.
+    let pass and not told of. `row_for` names what a row stands for, `kind` the kind of file, `other` one that it is
+    taken for.
     """
 
     required: tuple[str, ...]
@@ -36,6 +46,8 @@ class Columns:
     optional: tuple[str, ...]
     unread: tuple[str, ...]
     row_for: str
+    kind: str = "file"
+    other: OtherKind | None = None
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -80,7 +92,7 @@ class CsvFile:
             source = opened.enter_context(open_source(self.path, self._settings.candidates_file_bytes))
             self._lines = TextLines(source, self._settings)
             self._records = self._checked(self._split())
-            self.header = _header(next(self._records), self._lines.first_of_record, self._columns)
+            self.header = _header(next(self._records), self._lines.first_of_record, self._columns, self._name)
             self._opened = opened.pop_all()
         return self
 
@@ -101,9 +113,12 @@ class CsvFile:
                 raise FileRefused("too_many_rows", f"The file has more than {limit:,} rows.", fix, f"line {line}")
             yield line, cells
         if not self.rows:
-            raise FileRefused(
-                "file_empty", "The file has a header but no rows.", f"add a row for each {self._columns.row_for}."
-            )
+            text = f"The file {self._name} has a header but no rows."
+            raise FileRefused("file_empty", text, f"add a row for each {self._columns.row_for}.")
+
+    @property
+    def _name(self) -> str:
+        return quoted(self.path.name)
 
     @property
     def sha256(self) -> str:
@@ -123,7 +138,8 @@ class CsvFile:
             self._lines.begin_record()
             line = next(source, "")
         if not line:
-            raise FileRefused("file_empty", "The file is empty.", "give a CSV file with a header line and rows.")
+            text = f"The file {self._name} is empty."
+            raise FileRefused("file_empty", text, "give a CSV file with a header line and rows.")
         self._delimiter = (
             _declared_delimiter(declared.group(1)) if declared else _likeliest_delimiter(line, self._columns)
         )
@@ -184,21 +200,33 @@ def _likeliest_delimiter(line: str, columns: Columns) -> str:
     return max(_DELIMITERS, key=known)
 
 
-def _header(cells: Sequence[str], line: int, columns: Columns) -> dict[str, int]:
+def _header(cells: Sequence[str], line: int, columns: Columns, file: str) -> dict[str, int]:
     """Column name → place. Raises FileRefused naming every unknown, missing, doubled and nameless column at once."""
     names = [cell.strip() for cell in cells]
     while names and not names[-1]:
         names.pop()
     found = [columns.named(name) for name in names]
+    if columns.other is not None:
+        _refuse_other(names, found, line, columns, file)
     if not any(found):
         # Not echoed: a file without a header would put a candidate's data into the message.
         fix = f"begin with a header; {columns.header_fix}"
-        raise FileRefused("columns", f"Line {line} names no known column.", fix, f"line {line}")
+        raise FileRefused("columns", f"Line {line} of the file {file} names no known column.", fix, f"line {line}")
     problems = [*_unknown(names, found, columns), *_missing(found, columns), *_doubled(found, columns)]
     if problems:
         text = f"The header on line {line}: {'; '.join(problems)}."
         raise FileRefused("columns", text, columns.header_fix, f"line {line}")
     return {name: place for place, name in enumerate(found) if name}
+
+
+def _refuse_other(names: Sequence[str], found: Sequence[str | None], line: int, columns: Columns, file: str) -> None:
+    """Raises FileRefused for a file of the other kind: all of its signs are there, and too few of this kind's columns."""
+    keys, other = {_FILLER.sub("", name).lower() for name in names}, columns.other
+    if set(columns.required) <= set(found) or not all(_FILLER.sub("", sign) in keys for sign in other.signs):
+        return
+    text = f"The file {file} is a {other.kind}, not a {columns.kind}."
+    fix = f"give it to notebooks/{other.notebook}.ipynb, and a {columns.kind} here."
+    raise FileRefused("other_file", text, fix, f"line {line}")
 
 
 def _unknown(names: Sequence[str], found: Sequence[str | None], columns: Columns) -> list[str]:

@@ -306,20 +306,24 @@ def explained(db: Database) -> Iterator[None]:
         about_rows = next((_ROW_ERRORS[name] for name in names if name in _ROW_ERRORS), None)
         if about_rows is None:
             _drop_lost_connection(db)
-            raise _first_trouble(error) or _explain(db, error) from error
+            raise _first_trouble(db, error) or _explain(db, error) from error
         # PostgreSQL's further lines, and the errors this one comes from, show rows with what candidates wrote in them.
         raise about_rows(str(error).partition("\n")[0]) from None
     except MaxConnectionsExceeded as error:
         raise _explain(db, error) from error
 
 
-def _first_trouble(error: BaseException | None) -> DatabaseUnusable | None:
+def _first_trouble(db: Database, error: BaseException | None) -> DatabaseUnusable | None:
     # A full SQLite rolls back by itself; the rollback that then fails must not hide why.
     if "cannot rollback" not in str(error):
         return None
-    while error is not None and not isinstance(error, DatabaseUnusable):
+    while error is not None:
+        if isinstance(error, DatabaseUnusable):
+            return DatabaseUnusable(str(error), error.fix)
+        if isinstance(error, (peewee.DatabaseError, sqlite3.Error)) and "cannot rollback" not in str(error):
+            return _explain(db, error)
         error = error.__context__
-    return error and DatabaseUnusable(str(error), error.fix)
+    return None
 
 
 def _drop_lost_connection(db: Database) -> None:

@@ -21,7 +21,7 @@ from store.cells import (
     whole_number,
     width_fault,
 )
-from store.csv_file import Columns, CsvFile
+from store.csv_file import Columns, CsvFile, OtherKind
 from store.database import Database
 from store.errors import FileRefused
 from store.ledger import JobEntry, find_jobs, job_identity
@@ -40,7 +40,11 @@ ROWS = 20_000
 """Of a file, which is held in memory."""
 NEW, UNCHANGED, REPLACE = "new", "unchanged", "replace"
 
-_COLUMNS = Columns(required=COLUMNS[:4], one_of=(), optional=COLUMNS[4:], unread=(), row_for="question")
+_CANDIDATES = OtherKind("candidates file", ("candidate_email", "slot_date"), "booking_batch")
+_COLUMNS = Columns(
+    required=COLUMNS[:4], one_of=(), optional=COLUMNS[4:], unread=(), row_for="question", kind="questions file",
+    other=_CANDIDATES,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

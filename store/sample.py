@@ -21,10 +21,30 @@ from pathlib import Path
 from store import places, times
 from store.errors import FileRefused, TimeRefused
 
+TEMPLATES = places.ROOT / "notebooks" / "data"
+_DEFAULT = "candidates_sample"
 _DAYS = re.compile(r"[+-]\d{1,3}", re.ASCII)
 _CHANGE = re.compile(r"dst-(gap|overlap)\(([^()]+)\)")
 _CODES = {"gap": "time_skipped", "overlap": "time_twice"}
 _SEARCHED_DAYS = 400
+
+
+def with_real_dates(path: str | Path, folder: Path, today: date) -> Path:
+    """The file itself; for one of the samples where it lies, its copy of today in `folder`. Raises FileRefused.
+
+    A copy of a sample elsewhere is a file like any other: +3 is no date there.
+    """
+    path = places.resolve(path)
+    if not (is_template(path) and path.is_file()):
+        return path
+    name = "candidates" if path.stem == _DEFAULT else path.stem
+    return write_sample(path, folder / f"{name}_{today.isoformat()}.csv", today)
+
+
+def is_template(path: Path) -> bool:
+    """Whether this is one of the candidates samples that come with the toolkit."""
+    real = path.resolve()
+    return real.parent == TEMPLATES.resolve() and real.match("candidates_*.csv")
 
 
 def write_sample(template: Path, target: Path, today: date) -> Path:

@@ -10,11 +10,15 @@ def first_seen(db: Database, timings: Mapping[str, str], now: float) -> dict[str
 
     `timings` are the jobs' names and what their times depend on, as one text. A job whose times change is a new one.
     """
-    with changing(db):
-        for name, timing in timings.items():
-            sql = "INSERT INTO scheduled_job (name, timing, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-            execute(db, sql, (name, timing, now))
-        known = {
-            (name, timing): at for name, timing, at in fetch(db, "SELECT name, timing, seen_at FROM scheduled_job")
-        }
+    known = _known(db)
+    if missing := [(name, timing, now) for name, timing in timings.items() if (name, timing) not in known]:
+        with changing(db):
+            for row in missing:
+                sql = "INSERT INTO scheduled_job (name, timing, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+                execute(db, sql, row)
+            known = _known(db)
     return {name: float(known[name, timing]) for name, timing in timings.items()}
+
+
+def _known(db: Database) -> dict[tuple[str, str], float]:
+    return {(name, timing): at for name, timing, at in fetch(db, "SELECT name, timing, seen_at FROM scheduled_job")}

@@ -14,7 +14,7 @@ from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from store import redaction, times
+from store import redaction, setting_words, times
 from store.errors import Finding, SettingsError
 from store.places import ROOT
 
@@ -40,11 +40,10 @@ class FromEnvironment(BaseSettings):
                 raise SettingsError(faults)
             loaded = cls(**given)
         except ValidationError as error:
-            raise SettingsError([_finding(problem) for problem in error.errors(include_input=False)]) from None
-        except UnicodeDecodeError as error:
-            raise SettingsError([_unreadable(error)]) from None
-        except OSError as error:
-            raise SettingsError([_unreadable(error)]) from None
+            raise SettingsError([_finding(cls, problem) for problem in error.errors()]) from None
+        except (UnicodeDecodeError, OSError) as error:
+            path = given.get("_env_file", cls.model_config["env_file"])
+            raise SettingsError([setting_words.unreadable(path, error)]) from None
         redaction.hide_values(loaded.secrets())
         return loaded
 
@@ -65,16 +64,8 @@ def _secrets_in(name: str, value: str) -> list[str]:
     return [value, value.replace(" ", "")]
 
 
-def _finding(problem: dict[str, Any]) -> Finding:
-    name = ".".join(str(part) for part in problem["loc"]).upper() or "SETTINGS"
-    what = problem["msg"].removeprefix("Value error, ")
-    return Finding(
-        f"settings.{name.lower()}", f"{name}: {what}.".replace("..", "."), f"correct {name} in .env or the environment."
-    )
-
-
-def _unreadable(error: Exception) -> Finding:
-    return Finding("settings.env_file", f".env cannot be read ({error}).", "make .env a readable UTF-8 text file.")
+def _finding(settings: type[FromEnvironment], problem: dict[str, Any]) -> Finding:
+    return setting_words.wrong(problem, settings.model_fields.get(str(problem["loc"][0]) if problem["loc"] else ""))
 
 
 def _env_file_faults(path: Path | str | None) -> list[Finding]:

@@ -64,7 +64,7 @@ def test_the_mail_says_which_job_failed_and_where_its_record_is():
     )  # fmt: skip
     for name, text in FAILED_JOB.facts.items():
         assert f"- {name}: {text}" in body(made(), "plain")
-        assert f">{name}</th><td><bdi>{text}</bdi>" in body(made(), "html")
+        assert f'>{name}</th><td valign="top"><bdi>{text}</bdi>' in body(made(), "html")
 
 
 def test_a_mail_made_twice_has_the_same_bytes_without_a_defect():

@@ -98,10 +98,22 @@ def test_domain_that_does_not_exist_is_one_finding(rows_of):
     assert [rows[title].result for title in (SPF, DKIM, DMARC)] == [NOT_RUN] * 3
 
 
-def test_server_on_this_machine_is_not_asked_about_unless_a_name_server_is_named():
-    rows = check_dns(account("127.0.0.1"), None, began=time.monotonic())
-    assert [(row.title, row.result) for row in rows] == [(HOST, OK), (FROM_DOMAIN, OK)]
-    assert "not checked: the mail server is on this machine" in rows[1].evidence
+@pytest.mark.parametrize(
+    ("sender", "result", "said"),
+    [
+        ("jobs@acme.in", WARNING, "MX, SPF, DKIM and DMARC of acme.in were not asked for"),
+        ("jobs@acme.test", OK, "not needed: acme.test exists for trials only"),
+        ("jobs@sandbox.EXAMPLE", OK, "not needed: sandbox.example exists for trials only"),
+        ("jobs@test.acme.in", WARNING, "of test.acme.in were not asked for"),
+    ],
+)
+def test_server_on_this_machine_is_a_warning_without_a_name_server_where_receivers_may_be_elsewhere(
+    sender, result, said
+):
+    host_row, row = check_dns(account("127.0.0.1", sender), None, began=time.monotonic())
+    assert (host_row.title, host_row.result, row.title, row.result) == (HOST, OK, FROM_DOMAIN, result)
+    assert said in row.evidence
+    assert ("DNS_SERVER" in row.fix) == (result == WARNING)
 
 
 def test_server_on_this_machine_can_be_wholly_green_with_a_name_server(rows_of):

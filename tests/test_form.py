@@ -80,7 +80,7 @@ def test_a_field_that_is_changed_gives_the_command_line_its_text(line, value, te
      (str, "None"), (int | None, None), (Literal["a b", 3], 3)],
 )  # fmt: skip
 def test_what_a_field_writes_the_runners_reader_reads_as_the_same_value(kind, value):
-    read = kinds.read(kind, form_fields.text_of(value))
+    read = kinds.read(kind, kinds.text(value))
     assert (read, type(read)) == (value, type(value))
 
 
@@ -171,7 +171,7 @@ def test_every_fault_is_shown_at_its_own_field_and_goes_with_the_next_change(off
     made = form(office, days="007", batch_csv="nowhere.csv")
     made.run_button.click()
     assert [bool(one.fault) for one in made.fields.values()] == [True, True, True]
-    assert "&#x27;007&#x27; is not int or None" in made.fields["days"].fault
+    assert "&#x27;007&#x27; is not a whole number or None" in made.fields["days"].fault
     assert "mode is not given" in made.fields["mode"].fault
     assert "no file at nowhere.csv" in made.fields["batch_csv"].fault
     assert office.rows() == []

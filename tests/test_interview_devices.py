@@ -78,7 +78,7 @@ def test_a_second_device_asks_and_the_first_is_told(here, two):
     booked, first, second = two
     stand(first, "elsewhere")
     assert heading(first) == "Your interview is open elsewhere"
-    assert first.locator("[data-elsewhere]").inner_text() == "Your interview goes on on another page or device."
+    assert first.locator("[data-elsewhere]").inner_text() == "Your interview continues on another page or device."
     assert answers(here, booked) == {1: "first, then second"}
     assert second.locator("[data-answer]").input_value() == "first, then second"
 

@@ -349,7 +349,7 @@ def test_the_sandboxs_fingerprint_does_not_depend_on_its_port():
 def test_an_unreadable_env_file_is_one_clear_line(tmp_path, monkeypatch):
     broken = tmp_path / ".env"
     broken.write_bytes(b"EMAIL_HOST=\xff\xfe")
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="line 1 has a sign that is not UTF-8 text"):
         MailSettings.load(_env_file=broken)
 
 

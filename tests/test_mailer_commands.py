@@ -155,8 +155,16 @@ def test_resend_queues_a_mail_of_unknown_fate_again(post, commands):
         assert commands.run("deliver", port=server.port)[0] == 0
         code, printed, said = commands.run("resend", number)
     assert (code, printed, len(said)) == (1, "", 1)
+    assert f"mail {number} is sent, and only one that failed" in said[0]
     assert len(server.delivered) == 2
     assert server.delivered[0] == server.delivered[1]
+
+
+@ONE_ENGINE
+def test_resend_of_a_mail_that_is_not_there_says_so_and_what_to_do(commands):
+    code, printed, said = commands.run("resend", "9999")
+    assert (code, printed, len(said)) == (1, "", 1)
+    assert said[0].startswith("mailer: there is no mail 9999. To fix: give the id")
 
 
 @ONE_ENGINE

@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from notebooks.opened_run import open_run
+from notebooks.opened_run import log_path, open_run
 from notebooks.stopping import JobFailed
+from store import places
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_every_wrong_setting_is_told_at_once(parameters, monkeypatch):
 
 @pytest.mark.parametrize("value", ["true", 1, None])
 def test_parameter_of_another_type_is_named(parameters, value):
-    with pytest.raises(JobFailed, match=r"dry_run = .* is not bool\. To fix: "):
+    with pytest.raises(JobFailed, match=r"dry_run = .* is not True or False\. To fix: "):
         open_run("booking_batch", parameters | {"dry_run": value})
 
 
@@ -64,6 +65,19 @@ def test_secret_given_as_a_parameter_is_refused_and_not_repeated(parameters):
     with pytest.raises(JobFailed, match="email_host_password looks like a secret") as stopped:
         open_run("booking_batch", parameters | {"email_host_password": "hunter2hunter2"})
     assert "hunter2" not in str(stopped.value)
+
+
+def test_log_of_its_own_lies_in_the_folder_of_runs(parameters, tmp_path, monkeypatch):
+    monkeypatch.setenv("RUNS_FOLDER", str(tmp_path / "elsewhere"))
+    run = open_run("booking_batch", parameters | {"log_file": ""})
+    run.close()
+    assert run.log_path.parent == tmp_path / "elsewhere" / "booking_batch"
+    assert run.log_path.is_file()
+
+
+def test_log_of_a_run_whose_settings_cannot_be_read_is_kept_in_the_usual_folder(monkeypatch):
+    monkeypatch.setenv("PORTAL_PORT", "eighty")
+    assert log_path("booking_batch", "").parent == places.resolve("runs") / "booking_batch"
 
 
 def test_log_that_cannot_be_written_is_told(parameters, tmp_path):

@@ -65,7 +65,7 @@ def test_comments_empty_lines_and_the_import_of_literal_are_no_parameters():
         ("when: date = 3", "line 1: the type date is not known"),
         ("both: str | int = 3", "line 1: the type str | int is not known"),
         ("days: int = 60 * 60", "line 1: the default is computed"),
-        ("days: int = True", "line 1: the default of days is not int"),
+        ("days: int = True", "line 1: the default of days is not a whole number"),
         ('mode: Literal["a"] = "b"', "line 1: the default of mode is not one of 'a'"),
         ('mode: str = "c"  # one of: a, b', "line 1: the default of mode is not one of 'a', 'b'"),
         ("days: int = 1\ndays: int = 2", "line 2: gives days a second time"),

@@ -2,7 +2,10 @@
 
 from typing import Literal
 
+import nbformat
+import papermill
 import pytest
+from papermill.exceptions import PapermillExecutionError
 
 from notebooks import parameters
 from notebooks.parameters.cell import read_cell
@@ -75,7 +78,7 @@ def test_everything_wrong_is_told_at_once():
                            "parameters.batch"]  # fmt: skip
     assert found["parameters.dryrun"].fix == "did you mean dry_run?"
     assert found["parameters.mode"].what == "mode is given twice."
-    assert found["parameters.batch"].fix == "add batch=VALUE (str)."
+    assert found["parameters.batch"].fix == "add batch=VALUE (a text)."
 
 
 def test_a_name_that_is_code_is_only_an_unknown_name():
@@ -107,10 +110,10 @@ def test_a_notebooks_own_names_are_checked_by_their_annotations():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"limit": "3"}, r"limit = '3' is not int or None\."),
-        ({"limit": True}, r"limit = True is not int or None\."),
+        ({"limit": "3"}, r"limit = '3' is not a whole number or None\."),
+        ({"limit": True}, r"limit = True is not a whole number or None\."),
         ({"mode": "c"}, r"mode = 'c' is not one of 'a', 'b'\."),
-        ({"score": None}, r"score = None is not float\."),
+        ({"score": None}, r"score = None is not a number\."),
         ({"batch": ...}, r"batch is not given, and has no default\."),
     ],
 )
@@ -160,3 +163,15 @@ def test_a_secret_that_papermill_gave_is_told_once_as_a_secret_of_whatever_type(
 )
 def test_what_a_notebook_sets_itself_or_set_right_by_hand_is_no_parameter_given(cells):
     parameters.check(namespace(In=["", PARAMETERS_CELL, *cells, "parameters.check(globals())"]))
+
+
+def test_papermill_itself_leaves_the_names_that_it_was_given_where_they_are_looked_for(tmp_path):
+    sources = (PARAMETERS_CELL, "from notebooks import parameters\nparameters.check(globals())")
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    cells[0].metadata.tags = ["parameters"]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "in.ipynb")
+    with pytest.raises(PapermillExecutionError, match="scoer is no parameter of this notebook"):
+        papermill.execute_notebook(
+            tmp_path / "in.ipynb", tmp_path / "out.ipynb", {"scoer": 2, "limit": 3}, progress_bar=False
+        )

@@ -123,15 +123,13 @@ def test_nothing_to_prove_is_said_and_is_no_proof(office):
     assert (report.sentence, report.is_proven) == ("There is no mail to prove.", False)
 
 
-def test_what_cannot_be_asked_for_is_refused(office, sent, tmp_path):
+def test_what_cannot_be_asked_for_is_refused(office, sent):
     with pytest.raises(NotFound, match="notification_ids"):
         office.prove(notification_ids=[sent.notification_id, 10**9])
     with pytest.raises(ValueError, match="not both"):
         office.prove(sent, batch_id=1)
     with pytest.raises(ValueError, match="at least 1 mail"):
         office.prove(sent, office.book(), sample=0)
-    with pytest.raises(mailbox.MailboxUnusable):
-        office.prove(sent, mailbox=tmp_path / "nowhere")
 
 
 def test_a_sample_says_that_it_is_one_and_takes_in_whatever_is_doubtful(office):

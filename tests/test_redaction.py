@@ -212,7 +212,9 @@ def test_a_long_row_of_the_same_signs_is_read_in_no_time(row):
     [
         lambda: addresses.checked("nope"),
         lambda: database.connect("mysql://x"),
-        lambda: check(MailSettings(_env_file=None, email_backend="smtp", email_host="smtp.gmail.com"), Settings(_env_file=None)).usable(),
+        lambda: check(
+            MailSettings(_env_file=None, email_backend="smtp", email_host="smtp.gmail.com"), Settings(_env_file=None)
+        ).usable(),
     ],
     ids=["address", "database", "sender"],
 )

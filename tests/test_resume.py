@@ -21,7 +21,7 @@ from store import batches, places, record_copies, times
 from store.database import fetch
 
 ROWS = 100
-KILLS = ("kill", "stop", "kernel", "kill")
+KILLS = ("kill", "stop", "kernel")
 LONGEST = {"booking_batch": 9.0}
 RUNS = 4
 """So many runs may be needed at most after the kills: a mail of unknown fate is sent by a later one."""

@@ -104,6 +104,40 @@ def test_an_env_file_that_is_no_text_is_one_clear_finding(monkeypatch, tmp_path)
     assert list(findings(monkeypatch)) == ["settings.env_file"]
 
 
+def test_the_line_of_the_env_file_with_a_sign_that_is_no_utf_8_is_named(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbf" + b"# note\n" * 2000 + b"EMAIL_HOST_PASSWORD=hunter2\xfcx\nA=1\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    with pytest.raises(
+        SettingsError, match=r"\.env, line 2001 has a sign that is not UTF-8 text\. To fix: type"
+    ) as told:
+        Settings.load()
+    assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "PORTAL_PORT",
+            "abc",
+            "PORTAL_PORT='abc' is not a whole number from 0 to 65535. To fix: write PORTAL_PORT=8000",
+        ),
+        ("PORTAL_PORT", "8.5", "PORTAL_PORT='8.5' is not a whole number from 0 to 65535."),
+        ("PORTAL_PORT", "", "PORTAL_PORT='' is not a whole number from 0 to 65535."),
+        ("PORTAL_PORT", "70000", "PORTAL_PORT='70000' is not a whole number from 0 to 65535."),
+        ("INTERVIEW_OPENS_BEFORE", "-5", "INTERVIEW_OPENS_BEFORE='-5' is not a whole number from 0 to 1440."),
+        ("PORTAL_PORT", "a-password", "PORTAL_PORT (a text of 10 characters) is not a whole number from 0 to 65535."),
+        ("RECORDING_BYTES", "1", "RECORDING_BYTES='1' is not a whole number of at least 100000."),
+    ],
+)
+def test_a_number_that_is_none_is_told_with_what_was_given_and_what_to_write(monkeypatch, name, value, said):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as told:
+        Settings.load()
+    assert said in str(told.value)
+    assert "in .env or the environment." in str(told.value)
+
+
 @pytest.mark.parametrize(("text", "lines"), [
     ('A=1\nDATABASE_URL="postgresql://x:hunter2@db/y\n', [2]), ("DATABASE_URL postgresql://x:hunter2@db/y\n", [1]),
     ("\n# note\n\nDATABASE_URL: postgresql://x:hunter2@db/y\n", [4]), ("DATABASE_URL:postgresql://x:hunter2@db/y", [1]),

@@ -24,3 +24,15 @@ def test_a_mistyped_name_in_the_file_of_settings_is_warned_of_and_its_value_not_
     assert (warning.id, warning.fix) == ("mail.name_unknown", words)
     assert line.partition("=")[0] in warning.what
     assert "canary" not in repr(warning)
+
+
+def test_a_mistyped_name_is_the_first_finding_and_stands_for_the_setting_that_it_leaves_out(tmp_path, monkeypatch):
+    (tmp_path / ".env").write_text("EMAIL_BAKEND=canary\nEMAIL_HOSTT=canary\n", "utf-8")
+    monkeypatch.setitem(MailSettings.model_config, "env_file", tmp_path / ".env")
+    done = checked(email_backend="", default_from_email="")
+    assert [(found.id, found.fix.partition(" instead")[0]) for found in done.findings[:1]] == [
+        ("mail.name_unknown", "write EMAIL_BACKEND")
+    ]
+    assert [found.id for found in done.findings[1:]] == ["mail.from_missing"]
+    assert [found.fix for found in done.warnings] == ["write EMAIL_HOST, or take the line out."]
+    assert "canary" not in repr(done.findings)

@@ -157,6 +157,14 @@ def test_a_signing_key_is_whole_or_a_finding(dkim, changes, findings):
     assert ids(checked(base=dkim, **changes).findings) == findings
 
 
+def test_a_file_that_is_no_signing_key_is_named(dkim):
+    [finding] = checked(base=dkim, dkim_private_key_file="pyproject.toml").findings
+    assert (
+        finding.what
+        == "DKIM_PRIVATE_KEY_FILE=pyproject.toml cannot be used: it holds no private RSA key that can be read."
+    )
+
+
 def test_a_key_that_receivers_ignore_is_a_finding_and_a_weak_one_a_warning(dkim, keys):
     assert ids(checked(base=dkim, dkim_private_key_file=str(keys(768))).findings) == ["mail.dkim_key_short"]
     assert ids(checked(base=dkim, dkim_private_key_file=str(keys(1024))).warnings) == ["mail.dkim_key_short"]

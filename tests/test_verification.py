@@ -29,7 +29,7 @@ def sandboxed(tmp_path):
 def smtp(port, **changed):
     """The settings of a mail server on this machine."""
     given = {"email_backend": "smtp", "email_host": "127.0.0.1", "email_port": str(port), "email_timeout": "2",
-             "default_from_email": "interviews@acme.org"}  # fmt: skip
+             "default_from_email": "interviews@acme.test"}  # fmt: skip
     return MailSettings(**given | changed)
 
 
@@ -184,6 +184,14 @@ def test_a_run_that_ends_early_is_green_as_far_as_it_looked_and_says_what_was_no
         done = run(smtp(server.port), stop_after=stop_after)
     assert (done.light, done.sentence.startswith("Nothing is wrong as far as")) == (stages.GREEN, True)
     assert words in done.sentence
+
+
+def test_a_domain_of_people_behind_a_server_on_this_machine_is_amber_and_says_what_was_not_looked_at(run):
+    with SmtpServer() as server:
+        done = run(smtp(server.port, default_from_email="interviews@acme.org"), stop_after=stages.ADDRESSES)
+    assert (done.light, done.exit_code) == (stages.AMBER, 0)
+    assert done.sentence.startswith("Nothing failed, but not everything was seen: the records of the From domain")
+    assert "set DNS_SERVER" in done.sentence
 
 
 def test_a_run_that_read_nothing_back_does_not_sound_as_if_it_had(run):

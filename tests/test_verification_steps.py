@@ -7,7 +7,7 @@ import pytest
 from mailer.verification import Verification
 from mailer.verification.stages import CONNECT, FAILED, LOGIN, NOT_RUN, OK, SETTINGS, WARNING, Row
 from notebooks import verification_plots, verification_steps
-from notebooks.stopping import JobFailed
+from notebooks.stopping import JobFailed, SettingsWrong
 from store import times
 
 HOSTILE = "<script>alert(1)</script> $x$"
@@ -64,6 +64,16 @@ def test_the_waterfall_has_a_bar_for_each_look_in_the_order_of_time():
 def test_the_verdict_of_a_failed_run_raises_with_the_code_of_its_stage():
     with pytest.raises(JobFailed, match=r"\(stage 15\)"):
         verification_steps.verdict(done(GOOD, BAD))
+
+
+def test_what_a_verification_cannot_be_asked_for_is_told_all_at_once_as_wrong_parameters(tmp_path):
+    kinds = {"recipient": str, "stop_after": str, "portal_url": str, "wait_seconds": int, "log_file": str}
+    given = {"recipient": "nope", "stop_after": "nowhere", "portal_url": "foo", "wait_seconds": -1}
+    with pytest.raises(SettingsWrong) as stopped:
+        verification_steps.verify({"__annotations__": kinds, **given, "log_file": str(tmp_path / "run.log")})
+    assert sorted(line.partition("] ")[2].partition(" = ")[0] for line in str(stopped.value).splitlines()) == sorted(
+        given
+    )
 
 
 def test_the_verdict_of_warnings_alone_is_a_sentence():

@@ -22,7 +22,7 @@ from mailer.config.readings import (
     read_port,
     read_whole,
 )
-from mailer.config.spelling import warn_of_unknown_names
+from mailer.config.spelling import tell_unknown_names
 from mailer.config.surroundings import dkim_key_of, imap_of, name_server_of
 from mailer.errors import ConfigurationRefused
 from mailer.providers import is_loopback, provider_of
@@ -66,7 +66,7 @@ def check(mail: MailSettings, shared: Settings, sandbox_port: int = 0) -> Checke
     facts["dkim"] = dkim_key_of(mail, str(facts["from_address"]), notes)
     imap = imap_of(mail, facts, notes) if backend != SANDBOX else None
     name_server = name_server_of(mail.dns_server, notes)
-    warn_of_unknown_names(MailSettings.model_config["env_file"], notes)
+    tell_unknown_names(MailSettings.model_config["env_file"], notes)
     account = None if notes.findings else Account(backend=backend, **facts)
     imap = None if notes.findings else imap
     noted = (tuple(notes.repairs), tuple(notes.findings), tuple(notes.warnings))

@@ -27,14 +27,17 @@ def _by_port(port: int, tls: bool, ssl: bool, local: bool, notes: Notes) -> str:
     """Where the port's meaning is fixed it wins over the switches: TLS is exchanged or added, never removed."""
     if port in _SSL_PORTS and (tls or not ssl):
         notes.repaired(
-            _conflict(tls, ssl), f"port {port} -> SSL only.", "set EMAIL_USE_SSL=True and EMAIL_USE_TLS=False in .env."
+            _conflict(tls, ssl),
+            f"EMAIL_PORT={port} speaks TLS from the first byte, so EMAIL_USE_SSL=True and EMAIL_USE_TLS=False are used.",
+            "set EMAIL_USE_SSL=True and EMAIL_USE_TLS=False in .env.",
         )
         return SSL
     adds_tls = port in _ADD_TLS_PORTS and not local and not tls
     if port in _STARTTLS_PORTS and (ssl or adds_tls):
         notes.repaired(
             _conflict(tls, ssl),
-            f"port {port} -> TLS (STARTTLS) only.",
+            f"EMAIL_PORT={port} begins in plain text and turns to TLS (STARTTLS), so EMAIL_USE_TLS=True and"
+            " EMAIL_USE_SSL=False are used.",
             "set EMAIL_USE_TLS=True and EMAIL_USE_SSL=False in .env.",
         )
         return STARTTLS

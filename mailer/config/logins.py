@@ -88,7 +88,7 @@ def _password_or_token(mail: MailSettings, notes: Notes) -> str:
     """A source of tokens is set although passwords are said to be used."""
     if not mail.email_host_password.get_secret_value().strip():
         notes.repaired(
-            "auth_missing", "tokens are set and no password -> EMAIL_AUTH=xoauth2.", "set EMAIL_AUTH=xoauth2."
+            "auth_missing", "tokens are set and no password, so EMAIL_AUTH=xoauth2 is used.", "set EMAIL_AUTH=xoauth2."
         )
         return XOAUTH2
     notes.warn(

@@ -106,20 +106,20 @@ def read_number(name: str, text: str, least: float, most: float, notes: Notes, *
         return value
     notes.wrong(
         f"{_short(name)}_wrong",
-        f"{name}={quoted(text)} is no number of {unit} from {least:g} to {most:g}.",
+        f"{name}={quoted(text)} is not a number of {unit} from {least:g} to {most:g}.",
         f"set {name} to a number from {least:g} to {most:g}.",
     )
     return None
 
 
-def read_whole(name: str, text: str, least: int, most: int, notes: Notes, *, unit: str) -> int | None:
-    """A whole number of `unit` within bounds, decimal digits only; None if it cannot be read."""
+def read_whole(name: str, text: str, least: int, most: int, notes: Notes, *, unit: str = "") -> int | None:
+    """A whole number (of `unit`) within bounds, decimal digits only; None if it cannot be read."""
     word = text.strip()
     if word.isascii() and word.isdigit() and len(word) <= 12 and least <= int(word) <= most:
         return int(word)
     notes.wrong(
         f"{_short(name)}_wrong",
-        f"{name}={quoted(text)} is no whole number of {unit} from {least} to {most}.",
+        f"{name}={quoted(text)} is not a whole number{f' of {unit}' if unit else ''} from {least} to {most}.",
         f"set {name} to a whole number from {least} to {most}.",
     )
     return None
@@ -169,7 +169,7 @@ def read_port(text: str, notes: Notes) -> int:
             "port_missing", "EMAIL_PORT is not set.", "set EMAIL_PORT=587 with EMAIL_USE_TLS=True (or 465 with SSL)."
         )
         return 0
-    return read_whole("EMAIL_PORT", text, 1, 65535, notes, unit="a port") or 0
+    return read_whole("EMAIL_PORT", text, 1, 65535, notes) or 0
 
 
 def read_user(text: str, notes: Notes, *, local: bool, name: str = "EMAIL_HOST_USER", about: str = "user") -> str:

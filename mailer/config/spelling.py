@@ -9,6 +9,7 @@ from dotenv import dotenv_values
 
 from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import Notes, quoted
+from store.errors import Finding
 from store.settings import Settings
 
 KNOWN = {name.upper() for kind in (Settings, MailSettings) for name in kind.model_fields} | {"LIVE_EMAIL_TO"}
@@ -19,13 +20,22 @@ _NEAR = 0.85
 """How like a name of ours another one must be to be taken for it."""
 
 
-def warn_of_unknown_names(file: Path | str | None, notes: Notes) -> None:
-    """Warns of each name of the file that nothing reads; no value is looked at."""
+def tell_unknown_names(file: Path | str | None, notes: Notes) -> None:
+    """Notes each name of the file that nothing reads; no value is looked at.
+
+    One that stands for a setting found missing is that finding's cause: it takes its place, and is the first.
+    """
     if file is None or not os.path.isfile(file):
         return
     for name in _unknown(file):
-        meant = get_close_matches(name.upper(), KNOWN, 1, 0.7)
-        fix = f"write {meant[0]}, or take the line out." if meant else "correct the name, or take the line out."
+        meant = next(iter(get_close_matches(name.upper(), KNOWN, 1, 0.7)), "")
+        missing = [found for found in notes.findings if meant and found.what == f"{meant} is not set."]
+        if missing:
+            notes.findings.remove(missing[0])
+            what = f"{quoted(name)} in .env is no setting, so {meant} is not set."
+            notes.findings.insert(0, Finding("mail.name_unknown", what, f"write {meant} instead of {quoted(name)}."))
+            continue
+        fix = f"write {meant}, or take the line out." if meant else "correct the name, or take the line out."
         notes.warn("name_unknown", f"{quoted(name)} in .env is no setting, so nothing reads it.", fix)
 
 

@@ -43,7 +43,7 @@ def _imap_line(mail: MailSettings, local: bool, notes: Notes) -> tuple[str, int]
         notes.wrong("imap_security_wrong", what, "set IMAP_SECURITY to ssl (port 993) or starttls (port 143).")
         return "", 0
     usual = _STARTTLS_PORT if security in (STARTTLS, PLAIN) else _SSL_PORT
-    port = read_whole("IMAP_PORT", mail.imap_port.strip() or str(usual), 1, 65535, notes, unit="a port") or 0
+    port = read_whole("IMAP_PORT", mail.imap_port.strip() or str(usual), 1, 65535, notes) or 0
     security = _by_port(security or (STARTTLS if port == _STARTTLS_PORT else SSL), port, notes)
     if security == PLAIN and not local:
         notes.wrong(
@@ -59,7 +59,8 @@ def _by_port(security: str, port: int, notes: Notes) -> str:
     meant = {_SSL_PORT: SSL, _STARTTLS_PORT: STARTTLS}.get(port, security)
     if meant == security or security == PLAIN:
         return security
-    notes.repaired("imap_security_wrong", f"IMAP port {port} -> {meant}.", f"set IMAP_SECURITY={meant} in .env.")
+    what = f"IMAP_PORT={port} means {meant}, so IMAP_SECURITY={meant} is used."
+    notes.repaired("imap_security_wrong", what, f"set IMAP_SECURITY={meant} in .env.")
     return meant
 
 
@@ -106,15 +107,18 @@ def dkim_key_of(mail: MailSettings, from_address: str, notes: Notes) -> DkimKey 
     if not is_installed("dkim"):
         notes.wrong("dkim_library_missing", "The library that signs mails (dkimpy) is not installed.", LIBRARY_FIX)
     elif key:
-        _check_key(made, notes)
+        _check_key(made, given["DKIM_PRIVATE_KEY_FILE"], notes)
     return made
 
 
-def _check_key(key: DkimKey, notes: Notes) -> None:
+def _check_key(key: DkimKey, file: str, notes: Notes) -> None:
+    named = f"DKIM_PRIVATE_KEY_FILE={shown(resolve(file))}"
     try:
         weakness = check_key(key)
     except SigningRefused as refused:
-        notes.wrong(refused.code, str(refused), refused.fix)
+        is_no_key = refused.code == "dkim_key_unusable"
+        why = "it holds no private RSA key that can be read." if is_no_key else str(refused)
+        notes.wrong(refused.code, f"{named} cannot be used: {why}", refused.fix)
         return
     if weakness:
         notes.warn("dkim_key_short", weakness, KEY_FIX)

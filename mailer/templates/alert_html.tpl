@@ -12,7 +12,7 @@
 <h1 style="font-size:20px" dir="auto">{{headline}}</h1>
 <table cellpadding="4" cellspacing="0" border="0">
 % for name, value in facts:
-<tr><th scope="row" align="left" valign="top">{{name}}</th><td><bdi>{{value}}</bdi></td></tr>
+<tr><th scope="row" align="left" valign="top" style="overflow-wrap:normal">{{name}}</th><td valign="top"><bdi>{{value}}</bdi></td></tr>
 % end
 </table>
 <p>Every failure is mailed once, to the address in OPS_EMAIL.<br>

@@ -4,8 +4,8 @@ import argparse
 import logging
 import sys
 
-from mailer.verification import run as verification
 from mailer.verification import parameters, stages
+from mailer.verification import run as verification
 from mailer.verification.parameters import WrongParameters
 from mailer.verification.stages import Row
 from mailer.verification.walk import Asked

@@ -10,7 +10,7 @@ from functools import partial
 
 from mailer.account import Account, NameServer
 from mailer.providers import is_loopback
-from mailer.verification import from_domain
+from mailer.verification import from_domain, stages
 from mailer.verification.dns_questions import (
     QUESTION_SECONDS,
     TOTAL_SECONDS,
@@ -25,6 +25,7 @@ from mailer.verification.stages import DNS, FAILED, NOT_RUN, Row
 
 HOST, FROM_DOMAIN, MX, SPF, DKIM, DMARC = "Host", "From domain", "MX", "SPF", "DKIM", "DMARC"
 _KINDS = ((MX, from_domain.mx), (SPF, from_domain.spf), (DKIM, from_domain.dkim), (DMARC, from_domain.dmarc))
+_NEVER_PUBLIC = ("test", "example", "invalid", "localhost")
 _EVIDENCE_CHARS = 400
 _NETWORK_FIX = "check this machine's network, VPN and firewall (DNS is port 53), then run again."
 _TEMPORARY = (socket.EAI_AGAIN, getattr(socket, "EAI_SYSTEM", None))
@@ -48,8 +49,8 @@ def check_dns(
     look = _Look(Questions(name_server, seconds=seconds, total=total, clock=clock), began, clock)
     hosts, silent = look.at_host(account.host, seconds)
     if name_server is None and is_loopback(account.host):
-        what = "not checked: the mail server is on this machine (DNS_SERVER names a name server to ask)"
-        look.take(FROM_DOMAIN, lambda: Seen(what))
+        domain = account.from_address.rpartition("@")[2].lower()
+        look.take(FROM_DOMAIN, partial(_not_asked, domain))
         return look.rows
     if name_server is None and silent:
         look.why_not = "the name server does not answer"
@@ -57,6 +58,20 @@ def check_dns(
     for title, kind in _KINDS:
         look.take(title, partial(kind, sender, look.ask))
     return look.rows
+
+
+def _not_asked(domain: str) -> Seen:
+    """Whether it matters that nothing is asked about the From domain, for the mail server is this machine."""
+    if domain.rpartition(".")[2] in _NEVER_PUBLIC:
+        return Seen(
+            f"not asked, and not needed: {domain} exists for trials only (RFC 2606), and nobody outside knows it"
+        )
+    what = f"MX, SPF, DKIM and DMARC of {domain} were not asked for: the mail server is on this machine"
+    fix = (
+        "if it sends on to receivers elsewhere, set DNS_SERVER to a name server (such as one of /etc/resolv.conf), then"
+        " verify again; if its mails stay on this machine, there is nothing to do."
+    )
+    return finding(stages.NOT_ASKED, what, fix)
 
 
 @dataclass(slots=True)

@@ -55,7 +55,9 @@ def check(asked: Asked) -> None:
 
 def _faults(asked: Asked) -> Iterator[Fault]:
     if asked.stop_after not in stages.BY_NAME:
-        yield Fault(STOP_AFTER, repr(asked.stop_after[:40]), "is no stage", f"write one of {', '.join(stages.BY_NAME)}.")
+        yield Fault(
+            STOP_AFTER, repr(asked.stop_after[:40]), "is no stage", f"write one of {', '.join(stages.BY_NAME)}."
+        )
     if not 0 < asked.wait <= walk.LONGEST_WAIT:
         bounds = f"1 to {walk.LONGEST_WAIT:g}"
         yield Fault(WAIT, f"{asked.wait:g}", f"is not within {bounds} seconds", f"write a number from {bounds}.")

@@ -38,8 +38,10 @@ STAGES = (
 )
 BY_NAME = {stage.name: stage for stage in STAGES}
 
+NOT_ASKED = "from_domain_not_asked"
 OWN_PORTAL = "link.own_portal"
 UNSEEN = {
+    NOT_ASKED: "the records of the From domain were not asked for",
     "read_back.no_imap": "what arrived was not read back",
     "read_back.not_ours": "what arrived was not read back",
     OWN_PORTAL: "the link does not open at BACKEND_URL",

@@ -103,7 +103,7 @@ def _parameter(statement: ast.stmt, meaning: str, place: str) -> Parameter:
                 raise _refused(place, line, f"{name} looks like a secret", "set it in .env instead")
             kind, default = _kind(annotation, meaning, place, line), _default(value, place, line)
             if default is not REQUIRED and not kinds.fits(kind, default):
-                raise _refused(place, line, f"the default of {name} is not {kinds.shown(kind)}")
+                raise _refused(place, line, f"the default of {name} is not {kinds.words(kind)}")
             return Parameter(name, kind, default, meaning)
     raise _refused(place, line, "is no parameter")
 

@@ -48,8 +48,8 @@ def _wrong(name: str, kind: Any, value: object) -> Finding:
     if value is REQUIRED:
         return _missing(name, "give it a value in the cell above.")
     text = "***" if is_secret(name) else repr(value)[:60]
-    told = _FIXES.get(kind, f"give {kinds.shown(kind)}.").format(name=name)
-    return Finding(f"parameters.{name}", f"{name} = {text} is not {kinds.shown(kind)}.", told)
+    told = _FIXES.get(kind, f"give {kinds.words(kind)}.").format(name=name)
+    return Finding(f"parameters.{name}", f"{name} = {text} is not {kinds.words(kind)}.", told)
 
 
 def _secret(name: str) -> Finding:
@@ -92,7 +92,7 @@ def given(known: Sequence[Parameter], texts: Iterable[str]) -> dict[str, object]
             # So that it is not told to be missing, too.
             values[name] = None
     needed = (one for one in known if one.is_required and one.name not in values)
-    findings += [_missing(one.name, f"add {one.name}=VALUE ({kinds.shown(one.kind)}).") for one in needed]
+    findings += [_missing(one.name, f"add {one.name}=VALUE ({kinds.words(one.kind)}).") for one in needed]
     if findings:
         raise SettingsError(findings)
     return {parameter.name: values.get(parameter.name, parameter.default) for parameter in known}
@@ -118,5 +118,5 @@ def _misplaced(
 
 
 def _unread(parameter: Parameter, text: str) -> Finding:
-    what = f"{parameter.name}={text[:60]!r} is not {kinds.shown(parameter.kind)}."
+    what = f"{parameter.name}={text[:60]!r} is not {kinds.words(parameter.kind)}."
     return Finding(f"parameters.{parameter.name}", what, kinds.fix(parameter.kind))

@@ -16,6 +16,7 @@ _LENIENT = {float: (float, int)}
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _TRUTH = {"true": True, "false": False}
+_WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 _FIXES = {
     bool: "write true or false.",
     int: "write a whole number of at most 18 digits, without leading zeros.",
@@ -50,6 +51,14 @@ def shown(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(map(repr, get_args(kind)))
     return getattr(kind, "__name__", str(kind))
+
+
+def words(kind: Any) -> str:
+    """The kind in a sentence for people who do not program: `a whole number`, `True or False, or None`."""
+    wanted = inner(kind)
+    if wanted is not kind:
+        return f"{words(wanted)}{',' if wanted is bool else ''} or None"
+    return _WORDS.get(wanted) or shown(kind)
 
 
 def inner(kind: Any) -> Any:
@@ -95,6 +104,11 @@ def read(kind: Any, text: str) -> object:
     if wanted is str and not any("\ud800" <= sign <= "\udfff" for sign in text):
         return text
     raise ValueError(text)
+
+
+def text(value: object) -> str:
+    """A value as the command line takes it; `read` reads it back."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _read_truth(text: str) -> bool:

@@ -10,7 +10,10 @@ from notebooks.runner.artefact_check import ArtefactCheck, Hit
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
 from store import places
-from store.job_runs import BLOCKED
+from store.job_runs import BLOCKED, FAILED, KERNEL_DIED, WRONG_SETTINGS
+
+_OTHERS_WORDS = (FAILED, WRONG_SETTINGS, KERNEL_DIED)
+"""What such a run tells of itself is what a cell or its kernel said: it may hold the secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
         f"Not published, for it holds a secret: {told}. To fix: take it out of the cell; what was written is in {kept}."
     )
     if not judged.is_good:
-        message += f" The run itself: {judged.outcome}. {judged.message}"
+        said = "" if judged.outcome in _OTHERS_WORDS else f" {judged.message}"
+        message += f" The run itself: {judged.outcome}.{said}"
     return Published(BLOCKED, message, files.shown())
 
 

@@ -4,6 +4,7 @@ The next run of the same notebook sees to it, and whoever looks for overdue jobs
 row has a heartbeat, and its files are held.
 """
 
+import logging
 import os
 import time
 from pathlib import Path
@@ -12,10 +13,12 @@ from notebooks import counts
 from notebooks.runner import artefacts, ending
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict
-from store import job_remains, times
+from store import job_remains, places, times
 from store.database import Database
+from store.errors import StoreError
 from store.job_runs import DIED, RUNNING
 
+log = logging.getLogger(__name__)
 MOST = 20
 """So many are seen to at once; the others' turn comes with the next run."""
 _YOUNG_SECONDS = 60.0
@@ -30,6 +33,15 @@ def publish(db: Database, folder: Path) -> list[str]:
     # Nothing aside, but no end either: it was killed between its notebook's publishing and its last word.
     names = dict.fromkeys([*aside, *job_remains.silent(db, folder.name, MOST)])
     return [name for name in list(names)[:MOST] if _see_to(db, RunFiles(folder, name))]
+
+
+def try_publish(db: Database, folder: Path) -> None:
+    """As `publish`; what keeps it from that is only logged, so that no other run's end depends on it."""
+    try:
+        for name in publish(db, folder):
+            log.info("DEBUG: run %s: seen to", name)
+    except (StoreError, OSError) as error:
+        log.warning("DEBUG: what killed runs left in %s cannot be published: %s", places.shown(folder), error)
 
 
 def _see_to(db: Database, files: RunFiles) -> bool:

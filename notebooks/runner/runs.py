@@ -76,7 +76,7 @@ def run(job: Job, db: Database, runs: Path, limits: Limits | None = None, settin
             with files.held():
                 result = _run(job, db, files, watch, limits.wait, alert)
             if not watch.is_asked:
-                _see_to_the_dead(db, files.folder)
+                left_behind.try_publish(db, files.folder)
             return result
     finally:
         # After the watch: a signal that comes now ends the waiting for a mail server, too.
@@ -92,15 +92,6 @@ def _run(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float, ale
     finally:
         if begun is None:
             files.drop()
-
-
-def _see_to_the_dead(db: Database, folder: Path) -> None:
-    """Publishes what killed runs of this notebook left; this run's own end does not depend on it."""
-    try:
-        for name in left_behind.publish(db, folder):
-            log.info("DEBUG: run %s: seen to", name)
-    except (StoreError, OSError) as error:
-        log.warning("DEBUG: what killed runs left in %s cannot be published: %s", places.shown(folder), error)
 
 
 def _begin(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float) -> _Begun:

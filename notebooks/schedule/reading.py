@@ -185,7 +185,7 @@ def _notebook_job(place: str, fields: Mapping[str, Any], folder: Path, findings:
     wrong = [_mistyped(place, one, given[one.name]) for one in sheet.parameters if _is_mistyped(one, given)]
     findings += wrong
     # What has a wrong type stands in with its default, so that it is told once.
-    texts = [f"{name}={_text(value)}" for name, value in given.items()]
+    texts = [f"{name}={kinds.text(value)}" for name, value in given.items()]
     return _checked(place, sheet.name, texts, folder, {finding.id for finding in wrong}, findings)
 
 
@@ -214,9 +214,5 @@ def _checked(
         return None
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _shown(value: object) -> str:
-    return _text(value) if isinstance(value, bool) else repr(value)[:60]
+    return kinds.text(value) if isinstance(value, bool) else repr(value)[:60]

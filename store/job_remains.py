@@ -1,0 +1,35 @@
+"""What is told of a run afterwards, by somebody else: one that died without a word, or could not publish what it did."""
+
+import json
+from collections.abc import Mapping
+
+from store.database import Database, changing, execute, fetch
+from store.job_runs import DIED, MESSAGE_CHARS, outcome_sql
+from store.redaction import redact
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
+
+
+def silent(db: Database, notebook: str, most: int) -> list[str]:
+    """The names of runs of a notebook that died and of which nothing was told yet, the newest first."""
+    sql = (
+        f"SELECT name FROM job_run WHERE notebook = ? AND ended_at IS NULL AND message = '' AND ({outcome_sql(db)}) = '{DIED}'"
+        " ORDER BY started_at DESC LIMIT ?"
+    )
+    return [name for (name,) in fetch(db, sql, (notebook, most))]
+
+
+def ending(db: Database, name: str) -> tuple[str, str, float] | None:
+    """A run's outcome as it is now, its message, and its last sign of life (epoch seconds); None for no such run."""
+    sql = f"SELECT {outcome_sql(db)}, message, heartbeat_at FROM job_run WHERE name = ?"
+    found = fetch(db, sql, (name,))
+    return (found[0][0], found[0][1], float(found[0][2])) if found else None
+
+
+def tell(
+    db: Database, name: str, message: str, counts: Mapping[str, int | float], artefacts: Mapping[str, str]
+) -> None:
+    """Records what was found of a run. Whether and how it ended stays what it was."""
+    sql = "UPDATE job_run SET message = ?, counts = ?, artefacts = ? WHERE name = ?"
+    with changing(db):
+        execute(db, sql, (redact(message)[:MESSAGE_CHARS], _encode(dict(counts)), _encode(dict(artefacts)), name))
