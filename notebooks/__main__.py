@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebooks import jobs, schedule_commands
+from notebooks import jobs
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
+from notebooks.schedule import commands as schedule_commands
 from store import places
 from store.errors import Refusal, SettingsError
 from store.job_runs import STOPPED, WRONG_SETTINGS

@@ -10,10 +10,11 @@ import job_office
 import pytest
 from job_office import JobOffice, wait_until
 
-from notebooks import form as form_of
-from notebooks import form_fields, form_runs, form_texts, jobs
-from notebooks.form import Form
-from notebooks.form_fields import Field
+from notebooks import jobs
+from notebooks.lab import fields, started_runs, words
+from notebooks.lab import form as form_of
+from notebooks.lab.fields import Field
+from notebooks.lab.form import Form
 from notebooks.parameters import kinds
 from notebooks.parameters.cell import REQUIRED, Parameter, read_cell
 from store import database, job_locks, job_runs, places
@@ -87,7 +88,7 @@ def test_what_a_field_writes_the_runners_reader_reads_as_the_same_value(kind, va
 def test_a_number_beyond_what_a_browser_can_hold_is_not_taken():
     made = field("days: int = 1")
     made.widget.value = 10**17
-    assert made.widget.value == form_fields.EXACT
+    assert made.widget.value == fields.EXACT
 
 
 def test_a_field_shows_its_meaning_and_its_fault_as_text_and_not_as_markup():
@@ -115,7 +116,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path, given, said):
 
 
 def test_only_a_text_whose_name_says_so_is_a_file():
-    named = {name: form_fields.is_file(Parameter(name, str, "", "")) for name in ("batch_csv", "key_file", "canary")}
+    named = {name: fields.is_file(Parameter(name, str, "", "")) for name in ("batch_csv", "key_file", "canary")}
     assert named == {"batch_csv": True, "key_file": True, "canary": False}
 
 
@@ -133,7 +134,7 @@ def office_of(folder, db, url, monkeypatch):
     environment = job_office.environment_of(folder, url)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(form_runs, "RUNNER", ("-c", job_office.RUN, str(folder)))
+    monkeypatch.setattr(started_runs, "RUNNER", ("-c", job_office.RUN, str(folder)))
     monkeypatch.setattr(form_of, "_running", None)
     office = JobOffice(folder, db, environment)
     office.write("print(days)", parameters="days: int = 3  # how many\nmode: str = ...  # how; one of: plan, book")
@@ -226,8 +227,8 @@ def test_the_command_can_be_pasted_into_a_shell(office):
     office.write(parameters='said: str = ""\ndays: int = 1')
     made = form(office, said='it\'s "a" $HOME; <b>', days=2)
     made.command_button.click()
-    command = form_runs.command("small", made.texts)
-    assert f">{form_texts.html.escape(command)}</pre>" in made.answer.value
+    command = started_runs.command("small", made.texts)
+    assert f">{words.html.escape(command)}</pre>" in made.answer.value
     assert shlex.split(command)[:3] == ["cd", str(places.ROOT), "&&"]
     assert shlex.split(command)[-2:] == ['said=it\'s "a" $HOME; <b>', "days=2"]
 
@@ -241,7 +242,7 @@ def test_a_run_is_recorded_as_a_job_of_its_own_and_its_record_is_linked(db, reco
     assert made.run_button.disabled
     said = ended(made)
     [row] = office.rows()
-    assert (row.outcome, row.parameters, row.started_by) == ("done", {"number": 5}, form_runs.STARTED_BY)
+    assert (row.outcome, row.parameters, row.started_by) == ("done", {"number": 5}, started_runs.STARTED_BY)
     assert "done</span></b>: small" in said
     assert all(path in said for path in row.artefacts.values())
     assert made.stop_button.disabled
@@ -250,9 +251,9 @@ def test_a_run_is_recorded_as_a_job_of_its_own_and_its_record_is_linked(db, reco
 def test_a_run_does_not_end_with_the_kernel_and_says_its_errors_in_plain_text(monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr(
-        form_runs, "RUNNER", ("-c", "import os, sys; sys.exit(f'{sys.argv} {os.getsid(0)} {dict(os.environ)}')")
+        started_runs, "RUNNER", ("-c", "import os, sys; sys.exit(f'{sys.argv} {os.getsid(0)} {dict(os.environ)}')")
     )
-    started = form_runs.StartedRun.start("small", ["days=3"])
+    started = started_runs.StartedRun.start("small", ["days=3"])
     wait_until(lambda: started.exit_code is not None, PATIENCE)
     said = started.errors()
     assert said.startswith("['-c', 'run', 'small', 'days=3'] ")

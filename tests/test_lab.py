@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from notebooks import lab, lab_links
+from notebooks.lab import lab_links
+from notebooks.lab import server as lab
 from store import places
 
 IN_LAB = {"JPY_SESSION_NAME": "notebooks/start_here.ipynb"}

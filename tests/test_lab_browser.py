@@ -16,7 +16,7 @@ import pytest
 from conftest import need
 from page_office import browser  # noqa: F401
 
-from notebooks import lab
+from notebooks.lab import server as lab
 from store import database, job_runs, places
 
 pytestmark = pytest.mark.long

@@ -7,7 +7,8 @@ import job_office
 import pytest
 
 from mailer import portal_process
-from notebooks import form_texts, jobs, lab_page, lab_state
+from notebooks import jobs
+from notebooks.lab import landing, standing, words
 from store import accounts, database, job_runs, record_copies, scheduled_jobs, times
 from store.database import execute
 from store.job_runs import JobEnd, JobStart
@@ -42,46 +43,44 @@ def run_of(db, notebook, outcome, code, message=""):
 
 def test_every_notebook_stands_in_the_table_with_what_it_changes(settings_of, tmp_path):
     settings_of(f"sqlite:///{tmp_path}/none.db")
-    shown = text(lab_page.tasks(lab_state.Seen()))
+    shown = text(landing.tasks(standing.Seen()))
     for name in jobs.names():
-        if name != lab_page.THIS:
+        if name != landing.THIS:
             assert f" {name} " in shown
-            assert form_texts.part(jobs.sheet(name), "What it changes").replace("`", "")[:20] in shown.replace(
-                "  ", " "
-            )
+            assert words.part(jobs.sheet(name), "What it changes").replace("`", "")[:20] in shown.replace("  ", " ")
 
 
 def test_every_notebook_has_its_task_and_every_task_its_notebook():
-    assert {name for _, name in lab_page.TASKS} == set(jobs.names()) - {lab_page.THIS}
+    assert {name for _, name in landing.TASKS} == set(jobs.names()) - {landing.THIS}
 
 
 def test_a_notebook_without_a_task_is_listed_by_its_title(monkeypatch):
-    monkeypatch.setattr(lab_page, "TASKS", lab_page.TASKS[:1])
-    assert ("Review completed interviews", "review") in lab_page.listed()
+    monkeypatch.setattr(landing, "TASKS", landing.TASKS[:1])
+    assert ("Review completed interviews", "review") in landing.listed()
 
 
 def test_where_there_is_no_record_none_is_made_and_nothing_fails(settings_of, tmp_path):
     settings_of(f"sqlite:///{tmp_path}/none.db")
-    seen = lab_state.look()
+    seen = standing.look()
     assert line(seen, "Record").seen == "there is none yet; the first run of a notebook makes it"
     assert not (tmp_path / "none.db").exists()
-    assert "not yet" in text(lab_page.tasks(seen))
-    assert "sandbox" in text(lab_state.state(seen))
+    assert "not yet" in text(landing.tasks(seen))
+    assert "sandbox" in text(standing.state(seen))
 
 
 def test_the_last_run_of_each_notebook_and_what_failed_are_told(db, record_url, settings_of):
     settings_of(record_url)
     run_of(db, "review", "done", 0)
     run_of(db, "load_questions", "failed", 1, "One row cannot be used. To fix: correct <line 3>.\nmore")
-    seen = lab_state.look()
+    seen = standing.look()
     assert line(seen, "Record").seen == "is there; 2 notebooks ran as jobs"
     told = next(one for one in seen.lines if one.about == "Jobs")
     assert told.seen == "the last run of load_questions ended: failed. One row cannot be used."
     assert told.fix == "correct <line 3>."
-    assert "correct &lt;line 3&gt;." in lab_state.state(seen).data
-    shown = text(lab_page.tasks(seen))
+    assert "correct &lt;line 3&gt;." in standing.state(seen).data
+    shown = text(landing.tasks(seen))
     started = times.from_epoch(seen.runs["review"].started_at)
-    assert lab_state.clock_words(started, "Asia/Kolkata") in shown
+    assert standing.clock_words(started, "Asia/Kolkata") in shown
     assert (shown.count("done"), shown.count("failed")) == (1, 2)
 
 
@@ -89,7 +88,7 @@ def test_looking_writes_nothing(db, record_url, settings_of):
     settings_of(record_url)
     run_of(db, "review", "done", 0)
     before = (record_copies.fingerprints(db), database.fetch(db, "SELECT count(*) FROM scheduled_job"))
-    lab_state.look()
+    standing.look()
     assert (record_copies.fingerprints(db), database.fetch(db, "SELECT count(*) FROM scheduled_job")) == before
 
 
@@ -97,7 +96,7 @@ def test_a_record_of_an_older_version_is_told_and_left_as_it_is(settings_of, tmp
     db = database.connect(f"sqlite:///{tmp_path}/interviews.db")
     execute(db, "CREATE TABLE meta (name TEXT, value TEXT)")
     settings_of(f"sqlite:///{tmp_path}/interviews.db")
-    assert line(lab_state.look(), "Record").state != lab_state.OK
+    assert line(standing.look(), "Record").state != standing.OK
     assert db.get_tables() == ["meta"]
     db.close()
 
@@ -108,65 +107,65 @@ def late(db, record_url, settings_of, tmp_path, monkeypatch):
     settings_of(record_url)
     path = tmp_path / "schedule.toml"
     path.write_text('timezone = "Asia/Kolkata"\n[jobs.proof]\nnotebook = "review"\ncron = "0 7 * * *"\nwithin = "1m"\n')
-    monkeypatch.setattr(lab_state.schedule, "FILE", path)
-    [job] = lab_state.schedule.read(path, times.now()).jobs
+    monkeypatch.setattr(standing.schedule, "FILE", path)
+    [job] = standing.schedule.read(path, times.now()).jobs
     return lambda: scheduled_jobs.first_seen(db, {job.name: job.timing}, 0.0)
 
 
 def test_an_overdue_job_is_told_once_somebody_looks_after_the_schedule(late, db):
-    assert [one for one in lab_state.look().lines if one.about == "Jobs"] == []
+    assert [one for one in standing.look().lines if one.about == "Jobs"] == []
     late()
-    assert "overdue" in line(lab_state.look(), "Jobs").seen
-    [told] = lab_state._overdue(db)
+    assert "overdue" in line(standing.look(), "Jobs").seen
+    [told] = standing._overdue(db)
     assert told.seen.startswith("proof is overdue, since ")
     assert "python -m notebooks run --job proof" in told.fix
 
 
 def test_wrong_settings_are_all_told_and_end_the_look(settings_of, tmp_path):
     settings_of(f"sqlite:///{tmp_path}/none.db", PORTAL_PORT="eighty", BACKEND_URL="nowhere")
-    seen = lab_state.look()
+    seen = standing.look()
     assert [one.about for one in seen.lines] == ["Settings", "Settings"]
     assert all(one.fix for one in seen.lines)
-    assert "not yet" in text(lab_page.tasks(seen))
+    assert "not yet" in text(landing.tasks(seen))
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "postgresql://nobody:secret-word@127.0.0.1:9/none"])
 def test_a_record_that_cannot_be_read_is_told_without_its_password(settings_of, url):
     settings_of(url)
-    seen = lab_state.look()
-    assert line(seen, "Record").state == lab_state.WRONG
+    seen = standing.look()
+    assert line(seen, "Record").state == standing.WRONG
     assert line(seen, "Record").fix
-    assert "secret-word" not in lab_state.state(seen).data
+    assert "secret-word" not in standing.state(seen).data
 
 
 def test_mail_that_is_not_set_up_is_told_with_the_first_thing_to_do(settings_of, tmp_path):
     settings_of(f"sqlite:///{tmp_path}/none.db", EMAIL_BACKEND="")
-    told = line(lab_state.look(), "Mail")
-    assert (told.state, "EMAIL_BACKEND" in told.seen + told.fix) == (lab_state.WRONG, True)
+    told = line(standing.look(), "Mail")
+    assert (told.state, "EMAIL_BACKEND" in told.seen + told.fix) == (standing.WRONG, True)
 
 
 def test_a_paused_account_is_told_with_what_lifts_it(db, record_url, settings_of):
     server = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": "2525", "DEFAULT_FROM_EMAIL": "interviews@acme.org"}
     settings_of(record_url, EMAIL_BACKEND="smtp", EMAIL_AUTH="none", **server)
-    assert line(lab_state.look(), "Mail").state == lab_state.OK
-    fingerprint = lab_state.check(lab_state.MailSettings.load(), Settings.load()).account.fingerprint
+    assert line(standing.look(), "Mail").state == standing.OK
+    fingerprint = standing.check(standing.MailSettings.load(), Settings.load()).account.fingerprint
     accounts.pause(db, fingerprint, signature="x", reason="The login is refused.", fix="correct it.", now=1.0)
-    told = line(lab_state.look(), "Mail")
-    assert (told.state, told.seen, told.fix) == (lab_state.WRONG, "paused: The login is refused.", "correct it.")
+    told = line(standing.look(), "Mail")
+    assert (told.state, told.seen, told.fix) == (standing.WRONG, "paused: The login is refused.", "correct it.")
 
 
 def test_a_portal_that_answers_is_told_and_one_that_does_not(settings_of, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/interviews.db"
     settings_of(url)
-    assert line(lab_state.look(), "Portal").state == lab_state.LOOK
+    assert line(standing.look(), "Portal").state == standing.LOOK
     with portal_process.running(job_office.environment_of(tmp_path, url)) as address:
         monkeypatch.setenv("BACKEND_URL", address)
-        assert line(lab_state.look(), "Portal").state == lab_state.OK
+        assert line(standing.look(), "Portal").state == standing.OK
 
 
 def test_where_the_form_cannot_be_shown_one_line_says_why(monkeypatch):
     monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
-    assert "make lab" in text(lab_page.form())
+    assert "make lab" in text(landing.form())
     monkeypatch.setenv("JPY_SESSION_NAME", "x")
-    monkeypatch.setattr(lab_page.importlib.util, "find_spec", lambda name: None)
-    assert "needs ipywidgets. To fix: " in text(lab_page.form())
+    monkeypatch.setattr(landing.importlib.util, "find_spec", lambda name: None)
+    assert "needs ipywidgets. To fix: " in text(landing.form())

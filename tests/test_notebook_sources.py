@@ -5,7 +5,8 @@ import shlex
 
 import pytest
 
-from notebooks import form_texts, jobs
+from notebooks import jobs
+from notebooks.lab import words
 from store import places
 
 HEADINGS = ("What it changes", "How to undo it", "How to run it")
@@ -23,11 +24,11 @@ def test_a_notebook_begins_with_title_purpose_and_the_three_headings_in_order(sh
     found = re.findall(r"^\*\*([^*]+?)\.\*\* ", sheet.purpose, re.MULTILINE)
     assert found == list(HEADINGS)
     assert not sheet.purpose.startswith("**")
-    assert all(form_texts.part(sheet, name) for name in HEADINGS)
+    assert all(words.part(sheet, name) for name in HEADINGS)
 
 
 def test_what_it_changes_is_told_in_a_few_words(sheet):
-    assert len(form_texts.part(sheet, "What it changes").split()) <= WORDS
+    assert len(words.part(sheet, "What it changes").split()) <= WORDS
 
 
 def test_the_command_that_it_names_is_one_that_the_runner_takes(sheet):
@@ -39,7 +40,7 @@ def test_the_command_that_it_names_is_one_that_the_runner_takes(sheet):
 
 def test_a_notebook_that_can_be_run_as_a_job_says_how_in_all_three_ways(sheet):
     if sheet.name != "start_here":
-        told = form_texts.part(sheet, "How to run it")
+        told = words.part(sheet, "How to run it")
         assert all(word in told for word in ("`start_here.ipynb`", "*Run All Cells*", f"run {sheet.name}"))
 
 

@@ -10,7 +10,7 @@ from job_office import JobOffice
 from schedule_office import past_run
 
 from notebooks import __main__ as command
-from notebooks import overdue, overdue_listing
+from notebooks.schedule import overdue, overdue_listing
 from store import times
 from store.database import execute, fetch
 

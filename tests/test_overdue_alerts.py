@@ -9,7 +9,7 @@ from job_office import JobOffice
 from schedule_office import past_run
 
 from notebooks import __main__ as command
-from notebooks import overdue
+from notebooks.schedule import overdue
 from store import alerts, times
 from store.database import fetch
 from store.settings import Settings

@@ -9,6 +9,7 @@ import pytest
 
 from mailer.portal_client import NotOpened, PortalClient, PortalUnusable
 from mailer.proof import FAILED, PROVEN
+from mailer.verification import portal_place
 from store import database, session_keys
 from store.database import execute
 
@@ -202,3 +203,13 @@ def test_an_answer_is_read_to_its_end_whichever_way_it_ends(body):
         with PortalClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "x") as client:
             assert client.check("0123456789") is None
         portal.join(2)
+
+
+def test_a_name_that_is_not_found_is_told_as_the_verification_tells_it(office, sent):
+    settings = office.settings.model_copy(update={"backend_url": "https://no-such-portal.invalid"})
+    row = office.row(sent, settings=settings, backend_url_of_portal="https://no-such-portal.invalid")
+    assert row.problems[0].startswith("The name no-such-portal.invalid of BACKEND_URL (https://no-such-portal.invalid)")
+    told = portal_place.trouble_at("https://no-such-portal.invalid", "BACKEND_URL").fix
+    assert row.fix == told.replace("verify again", "prove again")
+    elsewhere = office.row(sent, backend_url_of_portal="https://no-such-portal.invalid")
+    assert elsewhere.fix.startswith("correct the spelling of the portal's address,")

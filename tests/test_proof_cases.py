@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer import mailbox
 from mailer.proof import FAILED, NOT_CHECKED, PROVEN
 from mailer.proof_cases import Listed, sampled
 from store import accounts, times

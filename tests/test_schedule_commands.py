@@ -9,7 +9,8 @@ import schedule_office
 from job_office import JobOffice
 
 from notebooks import __main__ as command
-from notebooks import job_listing, schedule_commands
+from notebooks import job_listing
+from notebooks.schedule import commands as schedule_commands
 from store import times
 
 

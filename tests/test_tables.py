@@ -56,14 +56,17 @@ def test_clean_run_ends_in_one_sentence():
     assert sentence.startswith("Done: 3 created")
 
 
+STUCK = SimpleNamespace(state="paused", interview_id=7, reply="530", fix="Set EMAIL_HOST_USER.")
+
+
 @pytest.mark.parametrize(
     ("booked", "mailing", "reason"),
     [
         (report(created=1, refused=2), Mailing(), "2 rows are refused"),
-        (report(created=1, failed=1), Mailing(), "1 rows failed"),
+        (report(created=1, failed=1), Mailing(), "1 row failed"),
         (report(created=1), Mailing(findings=(Finding("mail.host", "No host.", "set it."),)), "No host."),
         (report(created=1), Mailing(trouble="The sandbox did not start. To fix: look."), "The sandbox did not start"),
-        (report(created=1), Mailing(rows=[SimpleNamespace(state="paused")]), "1 mails are not sent"),
+        (report(created=1), Mailing(rows=[STUCK]), "1 mail is not sent. IV-7: paused, 530."),
     ],
 )
 def test_whatever_went_wrong_fails_the_job_with_its_fix(booked, mailing, reason):
@@ -73,6 +76,11 @@ def test_whatever_went_wrong_fails_the_job_with_its_fix(booked, mailing, reason)
 
 
 def test_unproven_mail_fails_the_job():
-    proven = SimpleNamespace(counts=Counter(failed=2), sentence="2 of 3 failed.")
-    with pytest.raises(JobFailed, match="2 mails are not proven"):
+    rows = [
+        SimpleNamespace(verdict="failed", interview_id=number, problems=("Lost.",), fix="look.") for number in range(7)
+    ]
+    proven = SimpleNamespace(rows=rows, not_read_back="")
+    with pytest.raises(
+        JobFailed, match="7 mails are not proven. IV-0, IV-1, IV-2, IV-3, IV-4 and 2 more; of the first: Lost."
+    ):
         batch_steps.verdict(report(created=3), Mailing(report=DeliveryReport()), proven, allow_refused=False)

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from notebooks.overdue import OverdueJob
 from notebooks.schedule.listing import columns, shown
+from notebooks.schedule.overdue import OverdueJob
 from store import times
 from store.job_runs import JobRunRow
 

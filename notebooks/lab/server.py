@@ -1,7 +1,6 @@
 """`make lab`: JupyterLab with the project's folder as its root and start_here.ipynb open."""
 
 import json
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +16,7 @@ def arguments(more: list[str]) -> list[str]:
     own = {
         "ServerApp.root_dir": str(places.ROOT),
         "LabApp.default_url": f"/lab/tree/{START}",
-        "FileContentsManager.pre_save_hook": "notebooks.lab.before_saving",
+        "FileContentsManager.pre_save_hook": "notebooks.lab.server.before_saving",
         "ContentsManager.hide_globs": json.dumps(_HIDDEN),
     }
     return [*(f"--{name}={value}" for name, value in own.items()), *more]
@@ -50,7 +49,3 @@ def main(more: list[str]) -> None:
     from jupyterlab.labapp import LabApp
 
     LabApp.launch_instance(argv=arguments(more))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

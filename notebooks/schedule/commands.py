@@ -74,7 +74,7 @@ def limits_of(options: argparse.Namespace, job: "ScheduledJob | None") -> "Limit
 
 def is_due(db: "Database", job: "ScheduledJob") -> bool:
     """Whether the job is to be started now."""
-    from notebooks import overdue
+    from notebooks.schedule import overdue
 
     return overdue.is_due(db, job, times.now())
 
@@ -128,8 +128,9 @@ def _write(folder: Path, files: dict[str, str]) -> None:
 
 
 def _overdue(options: argparse.Namespace) -> int:
-    from notebooks import jobs, overdue, overdue_listing
+    from notebooks import jobs
     from notebooks.runner import left_behind
+    from notebooks.schedule import overdue, overdue_listing
     from store import database
     from store.settings import Settings
 
@@ -138,7 +139,7 @@ def _overdue(options: argparse.Namespace) -> int:
     found, died = overdue.find(db, known, now), overdue.died(db, now)
     print(overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(found, died, known.zone))
     if options.mail and (found or died):
-        from notebooks import overdue_alerts
+        from notebooks.schedule import overdue_alerts
 
         overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(found, died))
     for name in jobs.names():

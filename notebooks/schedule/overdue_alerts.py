@@ -3,8 +3,8 @@
 import sys
 from collections.abc import Sequence
 
-from notebooks.overdue import OverdueJob
 from notebooks.schedule.listing import shown
+from notebooks.schedule.overdue import OverdueJob
 from store import alerts, database, times
 from store.alerts import Alert
 from store.database import Database

@@ -13,8 +13,10 @@ from IPython.display import HTML
 from mailer.account import SANDBOX
 from mailer.config import Checked, MailSettings, check
 from mailer.verification import portal_place
-from notebooks import form_texts, jobs, overdue, schedule, tables
+from notebooks import jobs, schedule, tables
 from notebooks.colours import BAD, GOOD, WAITS
+from notebooks.lab import words
+from notebooks.schedule import overdue
 from store import accounts, job_runs, record_copies, times
 from store.database import Database, fetch
 from store.errors import SettingsError, StoreError
@@ -136,7 +138,7 @@ def _unwell(runs: dict[str, JobRunRow]) -> Iterator[Line]:
     for name, row in runs.items():
         if row.outcome not in (job_runs.DONE, job_runs.RUNNING):
             what, _, fix = (row.message.splitlines() or [""])[0].partition("To fix: ")
-            ended = f"the last run of {name} ended: {form_texts.word(row.outcome)}. {what}".strip()
+            ended = f"the last run of {name} ended: {words.word(row.outcome)}. {what}".strip()
             yield Line("Jobs", LOOK if row.outcome == job_runs.STOPPED else WRONG, ended, fix)
 
 
@@ -147,12 +149,12 @@ def state(seen: Seen) -> HTML:
 
 
 def _state_row(line: Line) -> str:
-    fix = f" <b>To fix:</b> {form_texts.inline(redact(line.fix))}" if line.fix else ""
+    fix = f" <b>To fix:</b> {words.inline(redact(line.fix))}" if line.fix else ""
     light = f"{tables.dot(_COLOURS[line.state])}{line.state}"
     cells = (
         f'<span style="white-space: nowrap">{light}</span>',
         line.about,
-        form_texts.inline(redact(line.seen)) + fix,
+        words.inline(redact(line.seen)) + fix,
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from IPython.display import HTML
 
-from notebooks import form_texts, jobs, lab_links, lab_state, tables
+from notebooks import jobs, tables
+from notebooks.lab import lab_links, standing, words
 from notebooks.parameters.cell import Sheet
 from store import times
 from store.job_runs import JobRunRow
@@ -24,7 +25,7 @@ TASKS = (
 """What people want to do, in the order of a day, and the notebook for it; one that is not named here comes last."""
 
 
-def tasks(seen: lab_state.Seen) -> HTML:
+def tasks(seen: standing.Seen) -> HTML:
     """Which notebook is for what, what it changes, and how its last run ended."""
     head = "".join(f"<th>{title}</th>" for title in ("I want to", "Open", "What it changes", "Last run as a job"))
     rows = "".join(_task_row(want, jobs.sheet(name), seen.runs.get(name), seen.zone) for want, name in listed())
@@ -43,17 +44,17 @@ def listed() -> list[tuple[str, str]]:
 
 def _task_row(want: str, sheet: Sheet, run: JobRunRow | None, zone: str) -> str:
     opened = lab_links.link(f"notebooks/{sheet.name}.ipynb", sheet.name)
-    cells = (html.escape(want), opened, form_texts.inline(form_texts.part(sheet, "What it changes")), _last(run, zone))
+    cells = (html.escape(want), opened, words.inline(words.part(sheet, "What it changes")), _last(run, zone))
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _last(run: JobRunRow | None, zone: str) -> str:
     if run is None:
         return "not yet"
-    when = lab_state.clock_words(times.from_epoch(run.started_at), zone)
+    when = standing.clock_words(times.from_epoch(run.started_at), zone)
     shown = run.artefacts.get("page") or run.artefacts.get("notebook")
     record = lab_links.link(shown, "its record") if shown else ""
-    return f"{form_texts.outcome(run.outcome)}<br>{html.escape(when)}<br>{record}"
+    return f"{words.outcome(run.outcome)}<br>{html.escape(when)}<br>{record}"
 
 
 def form() -> Any:
@@ -62,6 +63,6 @@ def form() -> Any:
         return HTML("<p>The form is shown where this notebook is open in JupyterLab: <code>make lab</code>.</p>")
     if importlib.util.find_spec("ipywidgets") is None:
         return HTML("<p>The form needs ipywidgets. To fix: close JupyterLab and start it by <code>make lab</code>.</p>")
-    from notebooks.form import Form
+    from notebooks.lab.form import Form
 
     return Form([name for _, name in listed()]).widget

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import ipywidgets as widgets
 
-from notebooks import form_runs, form_texts, jobs, tables
-from notebooks.form_fields import Field
-from notebooks.form_runs import Progress, StartedRun
+from notebooks import jobs, tables
+from notebooks.lab import started_runs, words
+from notebooks.lab.fields import Field
+from notebooks.lab.started_runs import Progress, StartedRun
 from notebooks.parameters import LOG_FILE
 from store import redaction
 from store.errors import Finding, Refusal, StoreError
@@ -76,7 +77,7 @@ class Form:
         self._rows.children = [field.row for field in self.fields.values()]
         for field in self.fields.values():
             field.widget.observe(partial(self._changed, field), "value")
-        self.about.outputs = _shown(form_texts.about(sheet))
+        self.about.outputs = _shown(words.about(sheet))
         self._offer_tick()
 
     def _changed(self, field: Field, _: object) -> None:
@@ -104,12 +105,12 @@ class Form:
         findings = [found for field in self.fields.values() if (found := field.missing_file())]
         job = None
         try:
-            job, _ = form_runs.check(self.choice.value, self.texts, self._folder)
+            job, _ = started_runs.check(self.choice.value, self.texts, self._folder)
         except StoreError as refused:
             findings += getattr(refused, "findings", ()) or [Finding("notebook", str(refused), refused.fix)]
         self._refuse(findings)
         if job and not findings:
-            self.answer.value = form_texts.checked(job.name, job.values)
+            self.answer.value = words.checked(job.name, job.values)
         return not findings
 
     def _refuse(self, findings: Iterable[Finding]) -> None:
@@ -118,20 +119,20 @@ class Form:
         for name, field in self.fields.items():
             field.tell([found for found in findings if found.id == f"parameters.{name}"])
         rest = [found for found in findings if found.id.removeprefix("parameters.") not in self.fields]
-        self.answer.value = form_texts.refused(rest) if findings else ""
+        self.answer.value = words.refused(rest) if findings else ""
 
     def command(self) -> None:
         """Shows the shell command of what is filled in."""
         if self.check():
-            self.answer.value = form_texts.command(form_runs.command(self.choice.value, self.texts))
+            self.answer.value = words.command(started_runs.command(self.choice.value, self.texts))
 
     def run(self) -> None:
         """Starts the job, unless one runs, something is wrong, or the tick is missing."""
         if _running and _running.exit_code is None:
-            self.answer.value = form_texts.note(f"{_running.name} still runs. Wait for its end, or stop it.")
+            self.answer.value = words.note(f"{_running.name} still runs. Wait for its end, or stop it.")
         elif self.check():
             if self.is_in_earnest and not self.tick.value:
-                self.answer.value = form_texts.note(_NOT_TICKED)
+                self.answer.value = words.note(_NOT_TICKED)
                 return
             self._start()
 
@@ -165,12 +166,10 @@ class Form:
             progress = self._look(started) or progress
             self.bar.max, self.bar.value = max(1, progress.of), progress.cells
             seconds = time.monotonic() - begun
-            self.outcome.outputs = _shown(
-                form_texts.running(started.name, progress, seconds, self.stop_button.disabled)
-            )
+            self.outcome.outputs = _shown(words.running(started.name, progress, seconds, self.stop_button.disabled))
             started.wait(LOOK_SECONDS)
         row = (self._look(started) or progress).row
-        self.outcome.outputs = _shown(form_texts.ended(started.name, row, started.exit_code, started.errors()))
+        self.outcome.outputs = _shown(words.ended(started.name, row, started.exit_code, started.errors()))
         self._buttons_while(is_running=False)
 
     def _look(self, started: StartedRun) -> Progress | None:

@@ -4,9 +4,10 @@ import html
 import re
 from collections.abc import Iterable, Mapping
 
-from notebooks import lab_links, tables
+from notebooks import tables
 from notebooks.colours import BAD, GOOD, OTHER, WAITS
-from notebooks.form_runs import Progress
+from notebooks.lab import lab_links
+from notebooks.lab.started_runs import Progress
 from notebooks.parameters.cell import Sheet
 from notebooks.runner import verdict
 from store.errors import Finding
