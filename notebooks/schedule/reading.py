@@ -194,7 +194,7 @@ def _is_mistyped(parameter: Parameter, given: Mapping[str, Any]) -> bool:
 
 
 def _mistyped(place: str, parameter: Parameter, value: object) -> Finding:
-    what = f"{parameter.name} = {_shown(value)} is not {kinds.shown(parameter.kind)}."
+    what = f"{parameter.name} = {_shown(value)} is not {kinds.words(parameter.kind)}."
     fix = kinds.fix(parameter.kind)
     # A text that looks right on a command line stands between quotes in the file, and nothing else does.
     if kinds.inner(parameter.kind) is str or not isinstance(value, str):
