@@ -21,7 +21,7 @@ from store import database, places, readiness, recordings, session_keys, times
 from store.errors import DatabaseUnusable, RecordingsUnusable, StoreError
 from store.redaction import RedactedStream, install_excepthook
 from store.session_keys import KeyRing
-from store.settings import Settings, from_environment
+from store.settings import Settings
 
 log = logging.getLogger("portal")
 
@@ -143,7 +143,7 @@ def main(arguments: list[str] | None = None) -> int:
     install_excepthook()
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="portal: %(message)s")
     try:
-        settings = from_environment()
+        settings = Settings.load()
         db = database.open_record(settings.database_url.get_secret_value())
         ring = session_keys.load_ring(db, settings.session_key_ring.get_secret_value(), now=times.now())
         listener = listen(settings)

@@ -17,8 +17,9 @@ from mailer.delivery import deliver, follow
 from mailer.dkim_signing import public_record
 from mailer.errors import ConfigurationRefused
 from mailer.verification import command as verify_command
-from store import accounts, database, debuglog, outbox, redaction, session_keys, settings, times
+from store import accounts, database, debuglog, outbox, redaction, session_keys, times
 from store.errors import Refusal, SettingsError
+from store.settings import Settings
 
 DONE, FAILED, WRONG_SETTINGS = 0, 1, 2
 
@@ -64,7 +65,7 @@ def _id(text: str) -> int:
     return int(text)
 
 
-def _checked(shared: settings.Settings) -> Checked:
+def _checked(shared: Settings) -> Checked:
     checked = check(MailSettings.load(), shared)
     for note in (*checked.repairs, *checked.warnings):
         print(f"mailer: {note.line()}", file=sys.stderr)
@@ -75,7 +76,7 @@ def _deliver(options: argparse.Namespace) -> int:
     handler = logging.StreamHandler()
     handler.setFormatter(debuglog.formatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    shared = settings.from_environment()
+    shared = Settings.load()
     account = _checked(shared).usable()
     db = database.open_record(shared.database_url.get_secret_value())
     ring = session_keys.load_ring(db, shared.session_key_ring.get_secret_value(), now=times.now())
@@ -89,7 +90,7 @@ def _deliver(options: argparse.Namespace) -> int:
 
 
 def _check(_: argparse.Namespace) -> int:
-    account = _checked(settings.from_environment()).usable()
+    account = _checked(Settings.load()).usable()
     print(f"The mail settings are usable: {account.backend} {account.host}:{account.port} ({account.security}).")
     return DONE
 
@@ -111,14 +112,14 @@ def _record(_: argparse.Namespace) -> int:
 
 
 def _resume(_: argparse.Namespace) -> int:
-    db = database.open_record(settings.from_environment().database_url.get_secret_value())
+    db = database.open_record(Settings.load().database_url.get_secret_value())
     lifted = accounts.resume(db, now=times.epoch(times.now()))
     print(f"{lifted} pause(s) lifted; the next delivery sends what waits.")
     return DONE
 
 
 def _resend(options: argparse.Namespace) -> int:
-    db = database.open_record(settings.from_environment().database_url.get_secret_value())
+    db = database.open_record(Settings.load().database_url.get_secret_value())
     if outbox.resend(db, options.id, now=times.epoch(times.now())):
         print(f"Mail {options.id} is queued again; the next delivery sends it.")
         return DONE

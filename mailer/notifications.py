@@ -7,7 +7,7 @@ from datetime import datetime
 from mailer.config import MailSettings, check
 from mailer.delivery import DeliveryReport, deliver
 from mailer.errors import ConfigurationRefused
-from store import session_keys, settings, times
+from store import session_keys, times
 from store.database import Database
 from store.models import Interview
 from store.session_keys import KeyRing
@@ -25,7 +25,7 @@ def send_candidate_interview_scheduled_notification(
     The address, times, notes and link come from the booking's snapshot. Settings that are not given are read from the
     environment. Raises ConfigurationRefused with every finding, before any connection; a failed mail is in the report.
     """
-    shared = shared or settings.from_environment()
+    shared = shared or Settings.load()
     db: Database = type(interview)._meta.database.obj
     checked = check(mail or MailSettings.load(), shared)
     for note in (*checked.repairs, *checked.warnings):

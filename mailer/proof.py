@@ -61,7 +61,8 @@ class ProofRow:
 class ProofReport:
     """The rows of a proof. `mails` is how many mails there were to choose from: more than rows for a sample.
 
-    `not_read_back` is why the mailbox could not be read, with the fix; empty if it could, or if none is set.
+    `not_read_back` is why the mailbox could not be read, with the fix; empty if it could, if none is set, and if no mail
+    lacks it.
     """
 
     rows: tuple[ProofRow, ...]
@@ -153,10 +154,14 @@ def prove(
         for chunk in proof_cases.cases(db, [mail.id for mail in chosen], pause):
             rows += proof.rows(chunk)
             progress(len(chunk))
-    refused = delivered.refused
-    report = ProofReport(tuple(rows), len(mails), "" if refused is None else _shown(refused.line()))
+    report = ProofReport(tuple(rows), len(mails), _not_read_back(rows, delivered))
     log.info("PROOF: %s", report.sentence)
     return report
+
+
+def _not_read_back(rows: Sequence[ProofRow], delivered: ReadBack) -> str:
+    is_lacking = any(row.delivered == DELIVERY_NOT_CHECKED for row in rows)
+    return _shown(delivered.refused.line()) if delivered.refused is not None and is_lacking else ""
 
 
 def _own_address(settings: Settings) -> str:

@@ -153,10 +153,8 @@ def _hours(asked: object) -> float:
 
 
 def _file(batch_csv: str, folder: Path) -> Path:
-    if batch_csv:
-        return places.resolve(batch_csv)
     # Not in var/, where a real run keeps its sample: nothing stays of a rehearsal.
-    return sample.write_sample(Path(SAMPLE), folder / "candidates_sample.csv", times.now().date())
+    return sample.with_real_dates(batch_csv or SAMPLE, folder, times.now().date())
 
 
 def _fingerprints(record: Database | None) -> Fingerprints:

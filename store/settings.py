@@ -5,7 +5,6 @@ The mail account's own settings live in `mailer/config/` on the same base.
 
 import os
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import unquote, urlsplit
@@ -171,9 +170,3 @@ class Settings(FromEnvironment):
         """Whether a link made from BACKEND_URL opens on this machine only."""
         host = self.backend_host
         return host in ("localhost", "0.0.0.0", "::1", "::") or host.endswith(".localhost") or host.startswith("127.")
-
-
-@lru_cache(maxsize=1)
-def from_environment() -> Settings:
-    """The process's settings, read once. Only entry points call this."""
-    return Settings.load()

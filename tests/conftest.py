@@ -87,15 +87,21 @@ def _emptied(url: str) -> str:
     return url
 
 
+@pytest.fixture
+def sqlite_url(_sqlite_template, tmp_path):
+    """The address of an empty, migrated record on SQLite."""
+    path = tmp_path / "var" / "interviews.db"
+    path.parent.mkdir()
+    shutil.copy(_sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def record_url(request, tmp_path):
+def record_url(request):
     """The address of an empty, migrated record; the test runs once on each engine."""
     if request.param == "postgresql":
         return _emptied(request.getfixturevalue("_postgresql_url"))
-    path = tmp_path / "var" / "interviews.db"
-    path.parent.mkdir()
-    shutil.copy(request.getfixturevalue("_sqlite_template"), path)
-    return f"sqlite:///{path}"
+    return request.getfixturevalue("sqlite_url")
 
 
 @pytest.fixture

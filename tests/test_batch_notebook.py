@@ -97,7 +97,7 @@ def test_refused_rows_are_no_failure_where_they_are_allowed(environment, two, bo
 
 def test_without_a_portal_the_job_fails_with_the_line_that_starts_one(two, book):
     done = book(two, allow_refused=True, portal_url=NO_PORTAL)
-    assert "1 mails are not proven." in done.error
+    assert "1 mail is not proven." in done.error
     assert "make portal" in done.shown
 
 

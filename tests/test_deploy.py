@@ -25,10 +25,9 @@ def known():
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough installed: it is about the commands, not about the record."""
-    shutil.copy(_sqlite_template, tmp_path / "record.db")
-    return f"sqlite:///{tmp_path}/record.db"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -35,10 +35,9 @@ OTHERS = "mount --bind {0}/cron.d /etc/cron.d && mount --bind {0}/spool /var/spo
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough here: it is about cron."""
-    shutil.copy(_sqlite_template, tmp_path / "record.db")
-    return f"sqlite:///{tmp_path}/record.db"
+    return sqlite_url
 
 
 @pytest.fixture

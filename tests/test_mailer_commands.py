@@ -85,7 +85,7 @@ def test_a_mail_booked_by_a_program_that_died_goes_out_once_with_the_next_run(po
     book = (
         "import os, sys; from store import booking, database, session_keys, settings, times\n"
         "from datetime import timedelta; from store.requests import BookingRequest\n"
-        "s = settings.from_environment(); db = database.open_record(s.database_url.get_secret_value())\n"
+        "s = settings.Settings.load(); db = database.open_record(s.database_url.get_secret_value())\n"
         "ring = session_keys.load_ring(db, s.session_key_ring.get_secret_value(), now=times.now())\n"
         "at = times.now() + timedelta(days=1)\n"
         "r = BookingRequest('Asha', 'c0@cand.example', 'c0@cand.example', 'Nurse', 'Acme', at, at + timedelta(hours=1), 'UTC')\n"

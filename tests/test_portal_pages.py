@@ -2,7 +2,6 @@
 
 import functools
 import io
-import shutil
 from datetime import timedelta
 
 import bottle
@@ -16,9 +15,9 @@ from store.database import fetch
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough for what is only shown."""
-    return f"sqlite:///{shutil.copy(_sqlite_template, tmp_path / 'record.db')}"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import socket
 import time
 import urllib.error
@@ -19,9 +18,9 @@ from store import database
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough for how programs begin and end."""
-    return f"sqlite:///{shutil.copy(_sqlite_template, tmp_path / 'record.db')}"
+    return sqlite_url
 
 
 def health(address):

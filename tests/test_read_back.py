@@ -38,9 +38,9 @@ def test_with_a_wrong_imap_password_the_mails_are_not_checked_and_the_links_open
     assert not report.is_proven
 
 
-def test_a_mail_that_failed_stays_failed_whatever_the_mailbox_does(office, refused):
-    unsent = office.book()
-    assert office.row(unsent, mailbox=refused).verdict == FAILED
+def test_a_mail_that_was_not_sent_stays_failed_and_lacks_no_mailbox(office, refused):
+    report = office.prove(office.book(), mailbox=refused)
+    assert ([row.verdict for row in report.rows], report.not_read_back) == ([FAILED], "")
 
 
 def test_a_mailbox_that_breaks_while_it_is_read_is_told_and_asked_no_more(office, sent):

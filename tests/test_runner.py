@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import stat
 import threading
@@ -25,10 +24,9 @@ ALL = ["html", "ipynb", "log"]
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough here: what the engines do differently is in the tests of the lock and of the rows."""
-    shutil.copy(_sqlite_template, tmp_path / "record.db")
-    return f"sqlite:///{tmp_path}/record.db"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """`python -m notebooks run --job`, `schedule`: what they say, start and write, and how they exit."""
 
-import shutil
 from datetime import timedelta
 
 import job_office
@@ -15,10 +14,9 @@ from store import times
 
 
 @pytest.fixture
-def record_url(_sqlite_template, tmp_path):
+def record_url(sqlite_url):
     """One engine is enough here: what the engines do differently is in the tests of overdue jobs."""
-    shutil.copy(_sqlite_template, tmp_path / "record.db")
-    return f"sqlite:///{tmp_path}/record.db"
+    return sqlite_url
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
+from mailer.portal_client import spelling_fix
 from mailer.verification.dns_questions import resolved
 from store.redaction import one_line
 
@@ -47,7 +48,7 @@ def trouble_at(address: str, setting: str, seconds: float = SECONDS) -> Trouble 
         hosts = dict.fromkeys(map(str, resolved(parts.hostname, seconds)))
     except OSError as error:
         what = f"the name {parts.hostname} of {place} is not found: {error.strerror or error}"
-        fix = f"correct the spelling of {setting}, or have the name entered in DNS; then verify again."
+        fix = f"{spelling_fix(setting)}; then verify again."
         return Trouble("name_unknown", what, fix)
     try:
         return _answered(parts, list(hosts), place, setting, until)

@@ -9,7 +9,7 @@ from mailer.config import MailSettings
 from mailer.verification import parameters, stages, walk
 from mailer.verification.stages import AMBER, FAILED, GREEN, NOT_RUN, RED, WARNING, Row
 from mailer.verification.walk import Asked, Record
-from store import database, session_keys, settings, times
+from store import database, session_keys, times
 from store.database import Database
 from store.errors import Finding, SettingsError
 from store.session_keys import KeyRing
@@ -99,7 +99,7 @@ def verify(
 def verify_here(asked: Asked, *, told: Callable[[Row], None] = lambda _: None) -> Verification:
     """The verification with the settings, the record and the ring of this environment. Raises WrongParameters."""
     try:
-        shared, mail = settings.from_environment(), MailSettings.load()
+        shared, mail = Settings.load(), MailSettings.load()
     except SettingsError as error:
         return refused(error.findings, told=told)
     opened: list[Database] = []
