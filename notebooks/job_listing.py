@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from notebooks.parameters import LOG_FILE, kinds
 from notebooks.parameters.cell import Parameter, Sheet
+from notebooks.schedule.listing import columns
 from store import times
 from store.job_runs import JobRunRow
 
@@ -22,7 +23,7 @@ def notebooks(sheets: Iterable[Sheet]) -> str:
 def description(sheet: Sheet) -> str:
     """What the notebook is for, each parameter with type, default and meaning, and how to run it."""
     taken = [parameter for parameter in sheet.parameters if parameter.name != LOG_FILE]
-    table = _columns([(one.name, kinds.shown(one.kind), _default(one), one.meaning) for one in taken])
+    table = columns([(one.name, kinds.shown(one.kind), _default(one), one.meaning) for one in taken])
     needed = "".join(f" {one.name}=VALUE" for one in taken if one.is_required)
     parts = [sheet.title, sheet.purpose, "Parameters:", table or "  none"]
     return "\n\n".join([*parts, f"To run it: python -m notebooks run {sheet.name}{needed} [name=value ...]"])
@@ -34,18 +35,12 @@ def _default(parameter: Parameter) -> str:
     return kinds.text(parameter.default) if parameter.default != "" else "(empty)"
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
-    lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(f"  {line.rstrip()}" for line in lines)
-
-
 def history(rows: Sequence[JobRunRow]) -> str:
     """A line a run, the newest first; below one that did not end well, what it said."""
     if not rows:
         return "No run is recorded."
     head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "STARTED BY", "PARAMETERS")
-    lines = _columns([head, *map(_cells, rows)]).splitlines()
+    lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
     for row, line in zip(rows, lines[1:], strict=True):
         told += [line, *(f"      {part}" for part in row.message.splitlines()[:1])]

@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 
 from store.database import Database, changing, execute, fetch
-from store.job_runs import DIED, MESSAGE_CHARS, outcome_sql
-from store.redaction import redact
+from store.job_runs import DIED, outcome_sql, shown_message
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -32,4 +31,4 @@ def tell(
     """Records what was found of a run. Whether and how it ended stays what it was."""
     sql = "UPDATE job_run SET message = ?, counts = ?, artefacts = ? WHERE name = ?"
     with changing(db):
-        execute(db, sql, (redact(message)[:MESSAGE_CHARS], _encode(dict(counts)), _encode(dict(artefacts)), name))
+        execute(db, sql, (shown_message(message), _encode(dict(counts)), _encode(dict(artefacts)), name))

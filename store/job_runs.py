@@ -109,9 +109,14 @@ def finish(db: Database, run_id: int, end: JobEnd) -> None:
         f"UPDATE job_run SET ended_at = {clock(db)}, outcome = ?, exit_code = ?, message = ?, counts = ?, artefacts = ?,"
         " peak_memory = ? WHERE id = ?"
     )
-    texts = (redact(end.message)[:MESSAGE_CHARS], _encode(dict(end.counts)), _encode(dict(end.artefacts)))
+    texts = (shown_message(end.message), _encode(dict(end.counts)), _encode(dict(end.artefacts)))
     with changing(db):
         execute(db, sql, (end.outcome, end.exit_code, *texts, end.peak_memory, run_id))
+
+
+def shown_message(message: str) -> str:
+    """What is kept of a run's message: without secrets, and without signs that a database or terminal cannot take."""
+    return "\n".join(map(one_line, redact(message).split("\n")))[:MESSAGE_CHARS]
 
 
 def outcome_sql(db: Database) -> str:

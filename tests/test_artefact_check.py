@@ -27,7 +27,8 @@ def hits_in(tmp_path):
 @pytest.mark.parametrize(
     "written",
     [SECRET, html.escape(SECRET), html.escape(html.escape(SECRET)), json.dumps(SECRET), "p%C3%A4ss%22w%C3%B6rd%26%3C1%3E",
-     *(base64.b64encode(f"{before}{SECRET}\0after".encode()).decode() for before in ("", "x", "xy"))],
+     *(base64.b64encode(f"{before}{SECRET}\0after".encode()).decode() for before in ("", "x", "xy")),
+     SECRET.encode().hex(), SECRET.encode().hex().upper(), SECRET[::-1]],
 )  # fmt: skip
 def test_a_secret_is_found_as_it_is_and_as_it_is_written_elsewhere(hits_in, written):
     assert hits_in(f"first line\nit is {written} here\n") == [("line 2", "a secret of the settings")]

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+from dataclasses import replace
 
 import installed_here
 import pytest
@@ -45,6 +46,16 @@ def services(known, installed):
     for name, text in found.items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
+
+
+def test_a_notebooks_title_stays_one_line_of_its_unit(known, installed):
+    job = known.jobs[0]
+    sheet = replace(job.job.sheet, title="50% done\r[Service]\nExecStartPre=/bin/false \\")
+    odd = replace(known, jobs=(replace(job, job=replace(job.job, sheet=sheet)),))
+    text = units.files(odd, Installation(str(installed.folder), "root"))["interview-ops-mail-check.service"]
+    described = [line for line in text.splitlines() if line.startswith("Description=")]
+    assert described == ["Description=Interview Ops: mail_check (50%% done/r[Service]/nExecStartPre=/bin/false /)"]
+    assert text.splitlines().count("[Service]") == 1
 
 
 def start(installed, services, name):

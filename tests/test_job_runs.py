@@ -33,6 +33,13 @@ def test_a_run_that_ended_tells_all_it_left(db):
     assert row.ended_at >= row.started_at
 
 
+def test_signs_that_a_database_or_a_terminal_cannot_take_are_shown_as_escapes(db):
+    run_id = job_runs.begin(db, start())
+    job_runs.finish(db, run_id, JobEnd("failed", 1, "ValueError: a\0b\x1b[31m \ud800\nsecond line"))
+    [row] = job_runs.read(db)
+    assert row.message == "ValueError: a\\x00b\\x1b[31m \\ud800\nsecond line"
+
+
 def test_a_run_without_a_sign_of_life_is_told_as_died(db):
     run_id = job_runs.begin(db, start())
     execute(db, "UPDATE job_run SET started_at = started_at - 100, heartbeat_at = heartbeat_at - 31")

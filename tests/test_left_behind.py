@@ -68,6 +68,17 @@ def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
     assert stat.S_IMODE(files.notebook.stat().st_mode) == stat.S_IMODE(files.page.stat().st_mode) != 0o600
 
 
+@pytest.mark.parametrize("content", ["![x](attachment:none.png)", "fine"])
+def test_one_dead_run_that_cannot_be_published_keeps_no_other_back(office, left, content):
+    files, _ = left
+    (files.folder / "20261128T090000Z_ffff.part.ipynb").mkdir()
+    (files.folder / "20261128T090000Z_ffff.log").mkdir()
+    notebook = nbformat.read(files.aside, as_version=4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(content))
+    files.save(nbformat.writes(notebook))
+    assert see_to(office) == ([files.name] if content == "fine" else [])
+
+
 def test_its_row_stays_died_and_tells_where_the_record_is_and_what_to_do(office, left):
     see_to(office)
     [row] = office.rows()

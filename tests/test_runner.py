@@ -62,6 +62,12 @@ def asked_to_stop(office):
         thread.join()
 
 
+def test_a_line_of_millions_of_signs_holds_nothing_up(office):
+    office.write("print('y' * 3_000_000, 'old\\rnew')")
+    result = office.run(total=60)
+    assert (result.outcome, len(outputs(result.files.notebook))) == ("done", 4)
+
+
 def test_a_run_leaves_notebook_page_log_and_a_row_that_tells_all(office, monkeypatch):
     monkeypatch.setenv("JOB_STARTED_BY", "nightly")
     office.write("print(number + 1)", "from notebooks import counts\ncounts.tell(rows=number)\ncounts.tell(mails=2)")

@@ -52,6 +52,11 @@ def test_a_job_has_its_notebook_parameters_times_and_limits(office):
     assert job.limits == Limits(300, 3600, 90)
 
 
+@pytest.mark.parametrize("name", ["delivery", "overdue", "portal"])
+def test_a_job_may_not_have_the_name_of_the_installations_own_services(office, name):
+    assert "choose another name" in faults(office, JOB.replace("nightly", name))[f"jobs.{name}"]
+
+
 def test_a_job_without_parameters_and_limits_has_the_notebooks_own(office):
     [job] = schedule_office.read(office, JOB).jobs
     assert job.job.values["days"] == 3

@@ -80,6 +80,12 @@ def test_a_schedule_that_is_wrong_exits_with_2_whatever_is_asked(said, office):
     assert office.rows() == []
 
 
+def test_who_asks_whether_a_job_is_due_never_waits_and_starts_it_once_more(office):
+    [job] = schedule_office.read(office, f'{schedule_office.JOB}wait = "5m"\n').jobs
+    due, at_will = (command._options(["run", "--job", "nightly", *more]) for more in (["--due"], []))
+    assert [schedule_commands.limits_of(asked, job).wait for asked in (due, at_will)] == [0, 300]
+
+
 @pytest.mark.parametrize("arguments", [["run"], ["run", "small", "--due"], ["run", "small", "--job", "nightly"],
                                        ["run", "--job", "nightly", "number=1"], ["run", "small", "--schedule", "x"],
                                        ["schedule", "--cron", "--systemd", "x"], ["overdue", "nightly"]])  # fmt: skip

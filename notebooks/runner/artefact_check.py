@@ -43,7 +43,7 @@ class Hit:
 
 
 class ArtefactCheck:
-    """Looks for these secrets, as they are and as they are written in web addresses, HTML, JSON and base64."""
+    """Looks for these secrets, as they are and as they are written in web addresses, HTML, JSON, base64 and hex, or backwards."""
 
     def __init__(self, secrets: Iterable[str]):
         known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
@@ -75,6 +75,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1])
     # Whatever stands before it, one of three alignments is right; the signs that a neighbour shares are left off.
     data = secret.encode("utf-8", "surrogateescape")
+    yield from (data.hex(), data.hex().upper(), secret[::-1])
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + data).decode("ascii").rstrip("=")
         inner = coded[(before * 8 + 5) // 6 : len(coded) - (1 if (before + len(data)) % 3 else 0)]

@@ -1,6 +1,7 @@
 """One notebook through papermill, in a kernel that is guarded; what came of it is written aside, whatever happened."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,9 @@ from notebooks.runner.watch import Interrupted, Watch
 from store import places
 
 AUTOSAVE_SECONDS = 5
+_OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
+"""What a later part of the same line overwrote. nbclient's own expression, which looks for it from every sign of the line,
+took minutes for a line of a million."""
 _OUTPUT_SECONDS = 60
 """So long the last outputs of a cell may come after its end; papermill's 4 s failed cells that had done their work."""
 
@@ -46,12 +50,14 @@ def _run(
 ) -> Exception | None:
     # Here, for the kernel comes up meanwhile.
     import papermill
+    from nbclient import client
     from nbclient.exceptions import CellControlSignal, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
     from papermill.iorw import papermill_io
 
     from notebooks.runner.kernel_manager import manager_of
 
+    client._RGX_CARRIAGERETURN = _OVERWRITTEN
     # Its own reading of the parameters cell warns of what is right; they were checked before.
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # Its own way writes in place: 4 of 60 kills left half a notebook.

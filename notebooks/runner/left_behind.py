@@ -27,12 +27,13 @@ _YOUNG_SECONDS = 60.0
 def publish(db: Database, folder: Path) -> list[str]:
     """Publishes what dead runs of one notebook left in its folder of `runs/`; gives their names.
 
-    What holds a secret is kept back as ever. Raises StoreError, and OSError where a file cannot be read or moved.
+    What holds a secret is kept back as ever. A run whose files cannot be seen to is logged and left to the next time.
+    Raises StoreError.
     """
     aside = sorted((path.name.removesuffix(".part.ipynb") for path in folder.glob("*.part.ipynb")), reverse=True)
     # Nothing aside, but no end either: it was killed between its notebook's publishing and its last word.
     names = dict.fromkeys([*aside, *job_remains.silent(db, folder.name, MOST)])
-    return [name for name in list(names)[:MOST] if _see_to(db, RunFiles(folder, name))]
+    return [name for name in list(names)[:MOST] if _try_to_see_to(db, RunFiles(folder, name))]
 
 
 def try_publish(db: Database, folder: Path) -> None:
@@ -42,6 +43,15 @@ def try_publish(db: Database, folder: Path) -> None:
             log.info("DEBUG: run %s: seen to", name)
     except (StoreError, OSError) as error:
         log.warning("DEBUG: what killed runs left in %s cannot be published: %s", places.shown(folder), error)
+
+
+def _try_to_see_to(db: Database, files: RunFiles) -> bool:
+    try:
+        return _see_to(db, files)
+    except Exception as error:  # noqa: BLE001 - whatever a dead run left must not be the end of one that lives
+        kind = type(error).__name__
+        log.warning("DEBUG: run %s: what it left cannot be published: %s: %s", files.name, kind, error)
+        return False
 
 
 def _see_to(db: Database, files: RunFiles) -> bool:

@@ -68,7 +68,9 @@ def limits_of(options: argparse.Namespace, job: "ScheduledJob | None") -> "Limit
     from notebooks.runner import Limits
 
     own = job.limits if job else Limits()
-    given = ((options.wait, own.wait), (options.timeout, own.total), (options.cell_timeout, own.cell))
+    # Who asks whether it is due asks again; one that waited would not know that another has started it meanwhile.
+    wait = 0.0 if options.due else own.wait
+    given = ((options.wait, wait), (options.timeout, own.total), (options.cell_timeout, own.cell))
     return Limits(*(other if value is None else value for value, other in given))
 
 

@@ -8,6 +8,7 @@ from itertools import islice
 from notebooks.schedule import due, spans
 from notebooks.schedule.reading import Schedule, ScheduledJob
 from store import times
+from store.redaction import one_line
 
 _NEXT = 2
 
@@ -42,7 +43,8 @@ def shown(moment: datetime, zone_name: str) -> str:
 
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
-    """Lines whose cells stand below each other."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    """Lines whose cells stand below each other; each row is one line, whatever stands in it."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))] if rows else []
     lines = ("  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(f"  {line.rstrip()}" for line in lines)

@@ -19,6 +19,8 @@ from store.errors import Finding, Refusal, SettingsError
 
 FILE = places.ROOT / "deploy" / "schedule.toml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
+_RESERVED = ("delivery", "overdue", "portal")
+"""The installation's own units have these names."""
 _REQUIRED = ("notebook", "cron", "within")
 _SPANS = ("within", "timeout", "cell_timeout", "wait")
 FIELDS = (*_REQUIRED, "parameters", *_SPANS[1:])
@@ -115,6 +117,8 @@ def _job(
     if not _NAME.fullmatch(name):
         what = f"{name[:40]!r} is no name of a job."
         findings.append(Finding(place, what, "write a small letter, then at most 39 small letters, digits and _."))
+    if name in _RESERVED:
+        findings.append(Finding(place, f"{name} is the name of a service of the installation.", "choose another name."))
     if not isinstance(fields, dict):
         findings.append(Finding(place, f"{name[:40]} is no table.", f"write [jobs.{name[:40]}] and its fields below."))
         return None

@@ -3,6 +3,7 @@
 from notebooks.schedule.calendar_events import events
 from notebooks.schedule.installation import OVERDUE_MINUTES, Installation
 from notebooks.schedule.reading import Schedule, ScheduledJob
+from store.redaction import one_line
 
 PREFIX = "interview-ops"
 STOP_SECONDS = 90
@@ -11,6 +12,7 @@ _START_MARGIN_SECONDS = 300
 _JOB_MEMORY, _SERVICE_MEMORY = "2G", "1G"
 _NOTE = "# Written by: python -m notebooks schedule --systemd DIR. Change {source}, then write it again.\n"
 
+# OOMPolicy: a kernel that was killed for its memory is told by its runner, which systemd would stop with it.
 # PrivateTmp: a kernel's sockets are nobody else's. The cache is a home for what libraries keep (fonts, bytecode).
 _GUARD = """\
 User={user}
@@ -23,6 +25,7 @@ KillMode=mixed
 KillSignal=SIGTERM
 TimeoutStopSec={stop}
 MemoryMax={memory}
+OOMPolicy=continue
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 ProtectSystem=strict
@@ -90,7 +93,9 @@ def _guard(at: Installation, memory: str) -> str:
 
 
 def _unit(at: Installation, what: str, order: str, service: str) -> str:
-    return f"{_NOTE.format(source=at.source)}[Unit]\nDescription=Interview Ops: {what}\n{order}\n[Service]\n{service}"
+    # A notebook's title must not end the line, go on in the next one, or be read as a specifier.
+    plain = one_line(what).replace("\\", "/").replace("%", "%%")
+    return f"{_NOTE.format(source=at.source)}[Unit]\nDescription=Interview Ops: {plain}\n{order}\n[Service]\n{service}"
 
 
 def _timer(at: Installation, what: str, calendar: list[str], more: str) -> str:
