@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by th
 import argparse
 import math
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -123,10 +124,20 @@ def _run(options: argparse.Namespace) -> int:
     from store.settings import Settings
 
     settings = Settings.load()
+    _know_mail_secrets()
     if options.check:
-        print(f"{job.name} can be run with: " + ", ".join(f"{name} = {value!r}" for name, value in job.values.items()))
+        values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
+        print(_redacted(f"{job.name} can be run with: {values}"))
         return 0
     return _run_job(job, settings, options, given)
+
+
+def _know_mail_secrets() -> None:
+    """From here on no parameter shows one. Mail settings that are wrong are told by notebooks that need them."""
+    from mailer.config import MailSettings
+
+    with suppress(SettingsError):
+        MailSettings.load()
 
 
 def _run_job(

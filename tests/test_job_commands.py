@@ -37,6 +37,13 @@ def said(office, capsys):
     return said
 
 
+def test_a_mail_password_given_as_a_parameter_is_not_shown(said, office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    office.write("print(1)", parameters="note: str = ''  # any", name="noted")
+    code, out, _ = said("run", "--check", "noted", "note=my correct-horse-battery")
+    assert (code, out) == (0, "noted can be run with: note = 'my ***'\n")
+
+
 def test_a_check_starts_nothing_and_leaves_nothing(said, office):
     code, out, err = said("run", "--check", "small", "mode=plan", "days=7")
     assert (code, out, err) == (0, "small can be run with: mode = 'plan', days = 7\n", "")

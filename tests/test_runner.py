@@ -13,11 +13,11 @@ from job_office import JobOffice, is_alive, outputs, wait_until
 
 from mailer.verification import stages
 from notebooks import jobs
-from notebooks.runner import heart, watch
+from notebooks.runner import heart, runs, watch
 from notebooks.runner.run_files import RunFiles
 from store import job_locks, job_runs
 from store.database import execute, fetch
-from store.errors import SettingsError
+from store.errors import DatabaseUnusable, SettingsError
 from store.job_locks import JobBusy
 
 ALL = ["html", "ipynb", "log"]
@@ -60,6 +60,21 @@ def asked_to_stop(office):
     ended.set()
     for thread in threads:
         thread.join()
+
+
+def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office, monkeypatch):
+    def away(*_):
+        raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
+
+    monkeypatch.setattr(job_runs, "finish", away)
+    monkeypatch.setattr(runs, "_TELL_SECONDS", 0)
+    office.write("print(number)")
+    result = office.run()
+    assert (result.outcome, result.exit_code, office.files()) == ("done", 0, ALL)
+    assert result.message.startswith(
+        "The record could not be told, so it will tell this run as died: The record cannot"
+    )
+    assert office.rows()[0].outcome == "running"
 
 
 def test_a_line_of_millions_of_signs_holds_nothing_up(office):

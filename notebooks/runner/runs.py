@@ -120,9 +120,9 @@ def _work(
     end = JobEnd(FAILED, 1, "The runner itself failed; its own error tells why.")
     try:
         end = _end(job, files, watch, heart)
-        return Result(end.outcome, end.exit_code, end.message, files, end.counts)
     finally:
-        _tell(db, begun, end, alert)
+        untold = _tell(db, begun, end, alert)
+    return Result(end.outcome, end.exit_code, f"{end.message} {untold}".strip(), files, end.counts)
 
 
 def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
@@ -138,16 +138,19 @@ def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     return JobEnd(published.outcome, published.exit_code, published.message, found, published.shown, done.peak_memory)
 
 
-def _tell(db: Database, begun: _Begun, end: JobEnd, alert: OpsAlert) -> None:
-    """The end of the run, its alert and the end of its lock, in one transaction; again while the database is away."""
+def _tell(db: Database, begun: _Begun, end: JobEnd, alert: OpsAlert) -> str:
+    """The end of the run, its alert and the end of its lock, in one transaction; again while the database is away.
+
+    Gives what is to be said where the record could not be told; the run has ended as it has all the same.
+    """
     for left in reversed(range(_TELL_TRIES)):
         try:
             with database.changing(db):
                 job_runs.finish(db, begun.run_id, end)
                 alert.queue(begun.run_id)
                 job_locks.release(db, begun.lock)
-            return
-        except DatabaseUnusable:
-            if not left:
-                raise
-            time.sleep(_TELL_SECONDS)
+            return ""
+        except DatabaseUnusable as error:
+            trouble = error
+            time.sleep(_TELL_SECONDS if left else 0)
+    return f"The record could not be told, so it will tell this run as died: {trouble.line()}"
