@@ -18,6 +18,9 @@ page = recording_device.page
 SPOKEN_TWICE = (Question("Say who you are.", "audio"), Question("And why?", "audio"))
 SHORT_OF_TIME = (Question("Quickly!", "audio", 3), Question("And why?", "audio"))
 CUT_OFF = "The new recording was cut off and is not kept"
+SMALL_SLICES = """{ const start = MediaRecorder.prototype.start;
+    MediaRecorder.prototype.start = function () { start.call(this, 200); }; }"""
+"""A first piece is there long before a recording is as long as the one before."""
 NOT_SENT = "This recording could not be saved, since the time for its question is over."
 
 
@@ -107,6 +110,7 @@ def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_longer_one_be
 
 def test_pieces_of_a_new_recording_that_is_cut_off_do_not_make_it_the_answer(here, begun, page):
     booked = begun((Question("Show yourself.", "video"), Question("And why?")))
+    page.add_init_script(SMALL_SLICES)
     before = answered(page, booked, 1.8)
     begin_recording(page)
     until(lambda: len(states(here, booked)) == 2)

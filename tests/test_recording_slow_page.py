@@ -3,7 +3,7 @@
 import page_office
 import recording_device
 from page_office import PATIENCE, enter, takes, until
-from recording_device import SEEN, begin_recording, file_of, lose_recordings, recorded
+from recording_device import SPOKEN, begin_recording, file_of, lose_recordings, recorded
 
 here, book, begun, browser, device = (
     page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
@@ -14,7 +14,7 @@ QUICK_CLOCK = (
     """{ const after = AbortSignal.timeout; AbortSignal.timeout = (time) => after.call(AbortSignal, time / 30); }"""
 )
 """A page waits a thirtieth as long for an answer."""
-ENOUGH = 20_000
+ENOUGH = 16_000
 """Bytes; a recording of fewer might arrive within the time that a piece may take."""
 
 
@@ -28,7 +28,7 @@ def slow_down(page, bytes_a_second):
 
 def test_a_line_too_slow_for_a_piece_carries_smaller_ones(here, begun, page):
     page.add_init_script(QUICK_CLOCK)
-    booked = begun(SEEN)
+    booked = begun(SPOKEN)
     enter(page, booked)
     let_through = lose_recordings(page)
     begin_recording(page)
