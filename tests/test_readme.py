@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 
 import pytest
@@ -24,7 +25,7 @@ KINDS = "ALLOW|BACKEND|CANDIDATES|DATABASE|DEFAULT|DKIM|DNS|EMAIL|IMAP|INTERVIEW
 NAMED = re.compile(rf"\b(?:{KINDS}|SANDBOX|SESSION)_[A-Z_]*[A-Z]\b")
 COMMANDS = set(re.findall(r"python -m mailer ([a-z-]+)((?: --[a-z-]+)*)", TEXT))
 JOB_COMMANDS = set(re.findall(r"python -m notebooks ([a-z]+)([^`\n|#]*)", TEXT))
-RUNS = re.findall(r"papermill notebooks/(\w+)\.ipynb((?:.|\\\n)*)", TEXT)
+RUNS = re.findall(r"^    .*-m notebooks run (\w+)((?:\\\n|.)*)", TEXT, re.MULTILINE)
 FILES = set(re.findall(r"\b(?:notebooks/\w+\.ipynb|tests/\w+\.py|mailer/\w+/)", TEXT))
 
 
@@ -127,7 +128,7 @@ def test_exit_codes_in_the_table_are_those_of_the_stages():
 
 
 def test_scenarios_that_pages_name_exist():
-    named = set(re.findall(r"(?:--scenario|-p scenario) ([a-z0-9-]+)", TEXT))
+    named = set(re.findall(r"(?:--scenario |scenario=)([a-z0-9-]+)", TEXT))
     assert named
     assert named - set(scenarios.BY_NAME) == set()
 
@@ -160,8 +161,9 @@ def test_tables_of_parameters_name_all_that_the_notebook_takes(head, column, not
 
 
 @pytest.mark.parametrize(("notebook", "given"), RUNS)
-def test_parameters_given_to_papermill_are_those_of_the_notebook(notebook, given):
-    assert set(re.findall(r"-[pr] (\w+)", given)) - parameters_of(notebook) == set()
+def test_parameters_given_to_a_notebook_are_its_own(notebook, given):
+    words = [word for word in shlex.split(given.replace("\\\n", " ")) if not word.startswith("-")]
+    assert {word.partition("=")[0] for word in words if "=" in word} - parameters_of(notebook) == set()
 
 
 def parameters_of(notebook):
