@@ -9,22 +9,22 @@ Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by th
 import argparse
 import math
 import sys
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from notebooks import jobs
+from notebooks import jobs, printing
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from notebooks.schedule import commands as schedule_commands
-from store import places
 from store.errors import Refusal, SettingsError
-from store.job_runs import STOPPED, WRONG_SETTINGS
+from store.job_runs import DONE, FAILED, STOPPED, WRONG_SETTINGS
 
 if TYPE_CHECKING:
+    from notebooks.runner import Result
     from notebooks.schedule import ScheduledJob
     from store.settings import Settings
 
-_HISTORY_ROWS = 20
+_HISTORY_ROWS, _MOST_ROWS = 20, 1_000_000
 
 
 def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
@@ -35,10 +35,10 @@ def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
         return options.command(options)
     except SettingsError as refused:
         for finding in refused.findings:
-            print(f"notebooks: {_redacted(finding.line())}", file=sys.stderr)
+            printing.complain(_shown(finding.line()))
         return EXIT_CODES[WRONG_SETTINGS]
     except Refusal as refused:
-        print(f"notebooks: {_redacted(refused.line())}", file=sys.stderr)
+        printing.complain(_shown(refused.line()))
         return _code_of(refused)
 
 
@@ -51,10 +51,15 @@ def _code_of(refused: Refusal) -> int:
     return EXIT_CODES[STOPPED if isinstance(refused, StoppedWaiting) else WRONG_SETTINGS]
 
 
-def _redacted(text: str) -> str:
-    from store import redaction
+def _shown(text: str) -> str:
+    from store import job_runs
 
-    return redaction.redact(text)
+    return job_runs.shown_message(text)
+
+
+def _say(text: str) -> int:
+    """For a command that has nothing else to do: one whose words cannot be printed has failed."""
+    return EXIT_CODES[DONE if printing.say(text) else FAILED]
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -88,7 +93,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 def _history_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", nargs="?", default="")
     parser.add_argument("--outcome", action="append", default=[], metavar="OUTCOME", help="only these; may be repeated")
-    parser.add_argument("--limit", type=int, default=_HISTORY_ROWS, metavar="ROWS")
+    parser.add_argument("--limit", type=_rows, default=_HISTORY_ROWS, metavar="ROWS")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.set_defaults(command=_history)
 
@@ -103,41 +108,38 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _rows(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_ROWS):
+        raise argparse.ArgumentTypeError(f"give a number from 1 to {_MOST_ROWS}")
+    return int(text)
+
+
 def _list(options: argparse.Namespace) -> int:
     from notebooks import job_listing
 
-    print(job_listing.notebooks(jobs.sheet(name, options.folder) for name in jobs.names(options.folder)))
-    return 0
+    return _say(job_listing.notebooks(jobs.sheet(name, options.folder) for name in jobs.names(options.folder)))
 
 
 def _describe(options: argparse.Namespace) -> int:
     from notebooks import job_listing
 
-    print(job_listing.description(jobs.sheet(options.name, options.folder)))
-    return 0
+    return _say(job_listing.description(jobs.sheet(options.name, options.folder)))
 
 
 def _run(options: argparse.Namespace) -> int:
     # Before anything is opened: a job that is asked for wrongly leaves no trace.
     given = schedule_commands.job_of(options) if options.job else None
     job = given.job if given else jobs.job(options.name, options.parameters, options.folder)
+    from mailer.config import know_secrets
+    from store import redaction
     from store.settings import Settings
 
     settings = Settings.load()
-    _know_mail_secrets()
+    know_secrets()
     if options.check:
         values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
-        print(_redacted(f"{job.name} can be run with: {values}"))
-        return 0
+        return _say(redaction.redact(f"{job.name} can be run with: {values}"))
     return _run_job(job, settings, options, given)
-
-
-def _know_mail_secrets() -> None:
-    """From here on no parameter shows one. Mail settings that are wrong are told by notebooks that need them."""
-    from mailer.config import MailSettings
-
-    with suppress(SettingsError):
-        MailSettings.load()
 
 
 def _run_job(
@@ -151,15 +153,19 @@ def _run_job(
     if given and options.due and not schedule_commands.is_due(db, given):
         return 0
     limits = schedule_commands.limits_of(options, given)
-    result = runner.run(job, db, places.resolve(settings.runs_folder), limits, settings)
-    for kind, path in result.files.shown().items():
-        print(f"{kind.capitalize()}: {path}")
+    return runner.run(job, db, settings.runs_folder, limits, settings, partial(_tell, job.name)).exit_code
+
+
+def _tell(name: str, result: "Result") -> None:
+    """What came of a run. That it cannot be printed changes nothing about it."""
+    lines = [f"{kind.capitalize()}: {path}" for kind, path in result.artefacts.items()]
     if result.counts:
-        print("Counts: " + ", ".join(f"{name} {count}" for name, count in result.counts.items()))
+        lines.append("Counts: " + ", ".join(f"{name} {count}" for name, count in result.counts.items()))
+    if lines:
+        printing.say("\n".join(lines))
     if result.message:
-        print(f"notebooks: {_redacted(result.message)}", file=sys.stderr)
-    print(f"{job.name}: {result.outcome} (exit code {result.exit_code})")
-    return result.exit_code
+        printing.complain(result.message)
+    printing.say(f"{name}: {result.outcome} (exit code {result.exit_code})")
 
 
 def _history(options: argparse.Namespace) -> int:
@@ -171,8 +177,7 @@ def _history(options: argparse.Namespace) -> int:
         jobs.sheet(options.name, options.folder)
     db = database.open_record(Settings.load().database_url.get_secret_value())
     rows = job_runs.read(db, options.name, options.outcome, options.limit)
-    print(job_listing.history_json(rows) if options.json else job_listing.history(rows))
-    return 0
+    return _say(job_listing.history_json(rows) if options.json else job_listing.history(rows))
 
 
 if __name__ == "__main__":

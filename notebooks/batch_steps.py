@@ -1,32 +1,20 @@
 """The steps of booking_batch.ipynb, one function a cell: plan, book, deliver, prove, and the verdict on all of it."""
 
-import logging
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from mailer import mailboxes, proof
-from mailer.delivery import DeliveryReport
-from mailer.delivery import deliver as deliver_queued
-from mailer.errors import ConfigurationRefused, MailerError
-from mailer.proof import ProofReport, ProofRow
-from notebooks import counts
+from mailer.proof import ProofReport
+from notebooks import counts, mailing_steps
+from notebooks.mailing_steps import Mailing
 from notebooks.opened_run import Run
 from notebooks.progress import bar
 from notebooks.stopping import JobFailed, telling
-from store import accounts, batches, history, sample, sessions, times
-from store.accounts import Pause
+from store import batches, history, sample, times
 from store.batches import BatchReport
 from store.errors import Finding, NotFound, SettingsError
-from store.history import MailRow
 
-log = logging.getLogger(__name__)
-
-OTHERS_SECONDS = 20.0
-"""So long a run waits for another program that is sending mails of the same file."""
-NAMED_AT_MOST = 5
-"""So many interviews stand in the one line that a job ends with."""
 SAMPLE = "notebooks/data/candidates_sample.csv"
 
 
@@ -72,57 +60,11 @@ def book(run: Run, path: Path, planned: BatchReport, *, dry_run: bool, trace: bo
         )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Mailing:
-    """What became of the mails of a run: the report, each interview's newest mail, and what is wrong with the settings."""
-
-    report: DeliveryReport = field(default_factory=DeliveryReport)
-    rows: list[MailRow] = field(default_factory=list)
-    is_wanted: bool = True
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-    trouble: str = ""
-
-
 @telling
 def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool, trace: bool) -> Mailing:
-    """Sends what is queued, unless this is a dry run. Wrong mail settings are findings; the mails stay queued then."""
-    checked = run.checked_mail
-    notes = tuple(note.line() for note in (*checked.repairs, *checked.warnings))
-    mailing = Mailing(notes=notes, is_wanted=deliver_mail and not dry_run)
-    for note in mailing.notes:
-        log.warning("EMAIL: Configuration check: %s", note)
-    if dry_run:
-        return mailing
-    pause, resend = None, True
-    try:
-        account = checked.usable()
-        resend = account.on_unknown == "resend"
-        if deliver_mail:
-            with bar("mailing") as progress:
-                mailing.report = deliver_queued(
-                    run.db, account=account, settings=run.settings, ring=run.ring, trace=trace, progress=progress
-                )
-        pause = accounts.paused(run.db, account.fingerprint)
-    except ConfigurationRefused as refused:
-        mailing.findings = refused.findings
-        for finding in refused.findings:
-            log.error("[EMAIL NOT SENT] %s", finding.line())
-    except MailerError as refused:
-        mailing.trouble = refused.line()
-        log.error("[EMAIL NOT SENT] %s", mailing.trouble)
-    mailing.rows = _rows_at_rest(run, booked, pause, resend, OTHERS_SECONDS if mailing.is_wanted else 0)
-    return mailing
-
-
-def _rows_at_rest(run: Run, booked: BatchReport, pause: Pause | None, resend: bool, patience: float) -> list[MailRow]:
-    """The newest mails, once no other program is at work on one of them, or after `patience` seconds."""
-    until = time.monotonic() + patience
-    while True:
-        rows = history.batch_mails(run.db, booked.batch_id, pause=pause, resend=resend)
-        if time.monotonic() >= until or not any(row.state in history.IN_HAND for row in rows):
-            return rows
-        time.sleep(1)
+    """Sends what is queued, unless this is a dry run; the mails are those of the file's interviews."""
+    newest = partial(history.batch_mails, run.db, booked.batch_id)
+    return mailing_steps.deliver(run, newest, dry_run=dry_run, deliver_mail=deliver_mail, trace=trace)
 
 
 @telling
@@ -147,10 +89,7 @@ def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> 
 def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *, allow_refused: bool) -> str:
     """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
     counts.tell(rows=booked.rows, **booked.outcomes, mails_sent=mailing.report.sent)
-    reasons = list(_booking_reasons(booked, allow_refused))
-    reasons += [finding.line() for finding in mailing.findings] + ([mailing.trouble] if mailing.trouble else [])
-    if mailing.is_wanted and not mailing.findings:
-        reasons += _mailing_reasons(mailing.rows)
+    reasons = [*_booking_reasons(booked, allow_refused), *mailing_steps.reasons(mailing)]
     if proven is not None:
         reasons += _proof_reasons(proven)
     if reasons:
@@ -163,41 +102,10 @@ def _proof_reasons(proven: ProofReport) -> Iterator[str]:
     failed = [row for row in proven.rows if row.verdict == proof.FAILED]
     if failed:
         first = failed[0]
-        said = f"{_counted(failed, 'mail')} not proven.{_named(failed)}: {first.problems[0]}"
+        said = f"{mailing_steps.counted(failed, 'mail')} not proven.{mailing_steps.named(failed)}: {first.problems[0]}"
         yield f"{said} To fix: {first.fix} (The table of the proof has every row.)"
     if proven.not_read_back:
         yield f"The mails were not read back, so that their proof says nothing of what arrived. {proven.not_read_back}"
-
-
-def _counted(found: Sequence[object], noun: str) -> str:
-    """`1 mail is`, `2 mails are`"""
-    return f"1 {noun} is" if len(found) == 1 else f"{len(found)} {noun}s are"
-
-
-def _named(rows: Sequence[ProofRow] | Sequence[MailRow]) -> str:
-    """The first few interviews, for who reads the log and has no table; the first one is what is told of."""
-    codes = [sessions.interview_code(row.interview_id) for row in rows[:NAMED_AT_MOST]]
-    more = f" and {len(rows) - NAMED_AT_MOST} more" if len(rows) > NAMED_AT_MOST else ""
-    return f" {', '.join(codes)}{more}" + ("; of the first" if len(rows) > 1 else "")
-
-
-def _mailing_reasons(rows: list[MailRow]) -> Iterator[str]:
-    elsewhere = [row for row in rows if row.state in history.IN_HAND]
-    if elsewhere:
-        until = max((times.iso(row.next_at) for row in elsewhere if row.next_at), default="its lease is over")
-        yield (
-            f"{_counted(elsewhere, 'mail')} in the hands of another program. To fix: let it end; if it was stopped, run this"
-            f" again after {until}."
-        )
-    stuck = [row for row in rows if row.state not in ("sent", "superseded", *history.IN_HAND)]
-    if stuck:
-        yield f"{_counted(stuck, 'mail')} not sent.{_named(stuck)}: {_why(stuck[0])} (The table of mails has every row.)"
-
-
-def _why(row: MailRow) -> str:
-    """The state of a mail, and what to do."""
-    reply = f", {row.reply.rstrip('.')}" if row.reply else ""
-    return f"{row.state}{reply}. To fix: {row.fix or 'see the log.'}"
 
 
 def _booking_reasons(booked: BatchReport, allow_refused: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ So it works in JupyterLab and under plain papermill, too, and a rehearsal tells 
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,15 +23,22 @@ def tell(**found: int | float) -> None:
 
 
 def read(notebook: Path) -> dict[str, int | float]:
-    """The counts that an executed notebook tells; none for one that is not there."""
-    if not notebook.exists():
+    """The counts that an executed notebook tells; none for one that is not there. What is no number is passed over."""
+    if not notebook.is_file():
         return {}
     found: dict[str, int | float] = {}
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         for output in cell.get("outputs", ()):
-            found |= _numbers(output.get("data", {}).get(MEDIA_TYPE, {}))
+            found |= _numbers(told_in(output))
     return found
 
 
-def _numbers(told: Mapping[str, object]) -> dict[str, int | float]:
-    return {name: value for name, value in told.items() if type(value) in (int, float)}
+def told_in(output: Mapping[str, object]) -> object:
+    """What an output of a cell tells as its counts, whatever that is; None for one that tells none."""
+    data = output.get("data")
+    return data.get(MEDIA_TYPE) if isinstance(data, Mapping) else None
+
+
+def _numbers(told: object) -> dict[str, int | float]:
+    listed = told.items() if isinstance(told, Mapping) else ()
+    return {name: value for name, value in listed if type(value) in (int, float) and math.isfinite(value)}

@@ -43,7 +43,8 @@ def history(rows: Sequence[JobRunRow]) -> str:
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
     for row, line in zip(rows, lines[1:], strict=True):
-        told += [line, *(f"      {part}" for part in row.message.splitlines()[:1])]
+        said = [part for part in row.message.splitlines() if part.strip()]
+        told += [line, *(f"      {part}" for part in said[:1])]
     return "\n".join(told)
 
 

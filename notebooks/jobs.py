@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from notebooks import parameters
+from notebooks.parameters.canonical import canonical
 from notebooks.parameters.cell import Sheet, read_notebook
+from store import job_runs
 from store.errors import StoreError
 
 FOLDER = Path(__file__).resolve().parent
@@ -24,6 +26,11 @@ class Job:
     @property
     def name(self) -> str:
         return self.sheet.name
+
+    @property
+    def key(self) -> str:
+        """What it shares with the same job, however its values are written."""
+        return job_runs.job_key(self.name, canonical(self.sheet.parameters, self.values))
 
     @property
     def takes_log(self) -> bool:

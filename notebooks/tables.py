@@ -7,7 +7,7 @@ from IPython.display import HTML
 
 from mailer.delivery import DeliveryReport
 from mailer.proof import ProofReport
-from notebooks.batch_steps import Mailing
+from notebooks.mailing_steps import Mailing
 from notebooks.question_steps import JobChange
 from store import batch_rows, times
 from store.batches import BatchReport
@@ -26,8 +26,10 @@ LINES = "white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--jp-c
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
-def table(rows: Sequence[Mapping[str, object]], caption: str = "", limit: int = SHOWN_ROWS) -> HTML:
-    """The first `limit` rows as an HTML table, with a line that says how many are not shown.
+def table(
+    rows: Sequence[Mapping[str, object]], caption: str = "", limit: int = SHOWN_ROWS, total: int | None = None
+) -> HTML:
+    """The first `limit` rows as an HTML table, with a line that says how many of `total` (all of `rows`) are not shown.
 
     A cell that is HTML already stands as it is; of all others the text is shown.
     """
@@ -40,7 +42,8 @@ def table(rows: Sequence[Mapping[str, object]], caption: str = "", limit: int = 
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     body = "\n".join(f"<tr>{_cells(row, names)}</tr>" for row in written_rows)
     title = f"<p><b>{html.escape(caption)}</b></p>" if caption else ""
-    more = f"<p>... and {len(rows) - limit:,} more.</p>" if len(rows) > limit else ""
+    hidden = (len(rows) if total is None else total) - limit
+    more = f"<p>... and {hidden:,} more.</p>" if hidden > 0 else ""
     laid_out = f'<table class="interviews">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>'
     return as_text(LEFT + title + laid_out + more)
 
@@ -95,9 +98,7 @@ def counts(report: BatchReport) -> HTML:
 
 def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
     """The batch's rows, those that need someone first."""
-    rows = sorted(
-        batch_rows.read(db, report.batch_id), key=lambda row: (row["outcome"] not in _NEEDS_ACTION, row["line"])
-    )
+    rows = batch_rows.read(db, report.batch_id, first=_NEEDS_ACTION, limit=limit)
     shown = [
         {"line": row["line"], "outcome": row["outcome"], "reason": row["code"] or "", "column": row["column"] or "",
          "candidate": row["who"] or "", "job": row["job_title"] or "", "start": when(row),
@@ -105,7 +106,7 @@ def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
          "what": row["message"] or "", "To fix": row["fix"] or ""}
         for row in rows
     ]  # fmt: skip
-    return table(shown, f"Batch {report.batch_id}, rows that need someone first", limit)
+    return table(shown, f"Batch {report.batch_id}, rows that need someone first", limit, report.rows)
 
 
 def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:

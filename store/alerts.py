@@ -1,14 +1,18 @@
-"""What ops are told by mail about a job: each failure once. The mail itself is made and sent by the mailer."""
+"""What ops are told by mail about a job: each failure once, and the same one again after an hour at the earliest.
+
+Which failures are the same is in `store.failures`. The mail itself is made and sent by the mailer.
+"""
 
 import json
 import logging
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
-from store import plain_text, times
-from store.database import Database, changing, fetch
+from store import failures, job_runs, plain_text, times
+from store.database import Database, changing, fetch, is_sqlite
 from store.facts import ALERT
+from store.failures import FIX, TERMINAL, key_of
 from store.job_runs import (
     BLOCKED,
     DIED,
@@ -27,9 +31,9 @@ from store.settings import Settings
 
 log = logging.getLogger(__name__)
 
-FIX = "To fix: "
+ALERTS_LOCK = 0x1A7E8F1E56
+"""Key of the PostgreSQL advisory lock that serialises those who queue alerts."""
 HEADLINE_CHARS, FIX_CHARS, FACT_CHARS, FACTS = 160, 600, 600, 30
-_TERMINAL = "terminal"
 _WORDS = {
     FAILED: "failed", WRONG_SETTINGS: "has wrong settings", BLOCKED: "is kept back", OVERTAKEN: "was overtaken",
     OUT_OF_TIME: "ran out of time", KERNEL_DIED: "lost its kernel", STOPPED: "was stopped", DIED: "died",
@@ -42,15 +46,19 @@ _NO_ADDRESS = (
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One mail to ops. The same `key` is queued once; `fix` is the mail's first line, without the words To fix."""
+    """One mail to ops. The same `key` is queued once; `fix` is the mail's first line, without the words To fix.
+
+    `run_id` is the run whose failure it tells; 0 for none.
+    """
 
     key: str
     headline: str
     fix: str
     facts: Mapping[str, str]
+    run_id: int = 0
 
     def to_json(self) -> str:
-        """The outbox's form, which lacks the key: without secrets, every text on one line and no longer than a mail needs."""
+        """The outbox's form, without the key and the run: no secrets, each text on one line, no longer than a mail needs."""
         facts = list(self.facts.items())[:FACTS]
         shown = {
             "headline": _clean(self.headline, HEADLINE_CHARS),
@@ -74,8 +82,9 @@ def _clean(text: str, most: int) -> str:
 def queue(db: Database, settings: Settings, alert: Alert, *, now: float | None = None) -> bool:
     """Queues the alert, to be sent as any mail; True if it is new.
 
-    False if its key was queued before, whatever became of it; or if there is no OPS_EMAIL, which the log then tells.
-    To be called in the transaction of what it tells; `now` is epoch seconds.
+    False if its key was queued before, whatever became of it; if it tells of a failure that was queued less than an hour
+    ago (the rule is at `failures.before`); or if there is no OPS_EMAIL, which the log then tells. To be called in the
+    transaction of what it tells; `now` is epoch seconds.
     """
     if not settings.ops_email:
         log.warning(_NO_ADDRESS)
@@ -87,9 +96,29 @@ def queue(db: Database, settings: Settings, alert: Alert, *, now: float | None =
         " ON CONFLICT (alert_key) WHERE alert_key IS NOT NULL DO NOTHING RETURNING id"
     )
     message_id = f"<{token}@{settings.backend_host}>"
-    row = (ALERT, settings.ops_email, alert.to_json(), message_id, token, at, at, alert.key)
     with changing(db):
-        return bool(fetch(db, sql, row))
+        _wait_for_others(db)
+        before = failures.before(db, alert.run_id)
+        if before.is_told:
+            log.info("EMAIL: alert %s: not queued, for the same failure was queued within the hour", alert.key)
+            return False
+        text = _with_those_before(alert, before).to_json()
+        return bool(fetch(db, sql, (ALERT, settings.ops_email, text, message_id, token, at, at, alert.key)))
+
+
+def _wait_for_others(db: Database) -> None:
+    # One after another, as SQLite's writers are: who tells of the same failure next is to see this one.
+    if not is_sqlite(db):
+        fetch(db, "SELECT pg_advisory_xact_lock(?)", (ALERTS_LOCK,))
+
+
+def _with_those_before(alert: Alert, before: failures.Before) -> Alert:
+    if not before.runs:
+        return alert
+    runs = "1 more run" if before.runs == 1 else f"{before.runs} more runs"
+    since = times.iso(times.from_epoch(before.since))
+    # First, for it is what no earlier mail said.
+    return replace(alert, facts={"Failed so before": f"{runs} since {since}, not mailed", **alert.facts})
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,48 +144,23 @@ def of_run(row: JobRunRow) -> Alert | None:
     died, died. One that was stopped is told unless it was started at a terminal: whoever sits there stopped it; a
     scheduler's run (cron, systemd, Airflow, any program) was not meant to be.
     """
-    if row.outcome in (DONE, RUNNING) or (row.outcome == STOPPED and row.started_by == _TERMINAL):
+    if row.outcome in (DONE, RUNNING) or (row.outcome == STOPPED and row.started_by == TERMINAL):
         return None
-    message = _message_of(row)
-    what, fix = _told(message)
+    message = failures.message_of(row.outcome, row.message)
+    what, fix = failures.told(message)
     headline = f"{_job_of(row)} {_WORDS.get(row.outcome, row.outcome)}"
-    return Alert(
-        key_of(row.name), f"{headline}: {what}" if what else headline, fix or _look_at(row), _facts_of(row, message)
-    )
-
-
-def key_of(run_name: str) -> str:
-    """The key of the alert about a run, whatever is wrong with it."""
-    return f"run:{run_name}"
+    said = f"{headline}: {what}" if what else headline
+    return Alert(key_of(row.name), said, fix or _look_at(row), _facts_of(row, message), row.id)
 
 
 def of_ended(db: Database, run_id: int) -> Alert | None:
-    """What to tell of the run with this id, as its row is now; None for nothing, or for no such run."""
-    columns = [one.name for one in fields(JobRunRow) if one.name != "seconds"]
-    found = fetch(db, f"SELECT {', '.join(columns)} FROM job_run WHERE id = ? AND ended_at IS NOT NULL", (run_id,))
-    if not found:
-        return None
-    cells = dict(zip(columns, found[0], strict=True))
-    for name in ("parameters", "counts", "artefacts"):
-        cells[name] = json.loads(cells[name])
-    return of_run(JobRunRow(**cells, seconds=max(0.0, float(cells["ended_at"] - cells["started_at"]))))
+    """What to tell of the run with this id, as its row is now; None for nothing, or for no such run that has ended."""
+    row = job_runs.of_id(db, run_id)
+    return of_run(row) if row and row.ended_at is not None else None
 
 
 def _job_of(row: JobRunRow) -> str:
     return row.scheduled_as or row.notebook
-
-
-def _message_of(row: JobRunRow) -> str:
-    # What the run itself said may hold what it is kept back for.
-    return row.message.partition(" The run itself:")[0] if row.outcome == BLOCKED else row.message
-
-
-def _told(message: str) -> tuple[str, str]:
-    """What a run's message says first, and its first fix; both may be empty."""
-    lines = [plain_text.one_line(line) for line in message.splitlines()]
-    first = next((line for line in lines if line), "")
-    fix = next((line.partition(FIX)[2] for line in lines if FIX in line), "")
-    return first.partition(FIX)[0].strip().rstrip("."), fix.partition(FIX)[0].strip()
 
 
 def _look_at(row: JobRunRow) -> str:

@@ -155,22 +155,31 @@ def _outcome(result: RowResult) -> tuple:
     )
 
 
-def read(db: Database, batch_id: int, only: Sequence[str] = ()) -> Iterator[dict[str, object]]:
+def read(
+    db: Database, batch_id: int, only: Sequence[str] = (), *, first: Sequence[str] = (), limit: int | None = None
+) -> Iterator[dict[str, object]]:
     """The batch's rows in the file's order, each with its outcome (or plan), its words, its interview, job and slot.
 
-    `only` keeps rows with one of these outcomes or planned actions.
+    `only` keeps rows with one of these outcomes or planned actions, `first` puts those before all others; no more than
+    `limit` rows are read.
     """
-    condition, parameters = (
-        ("", ()) if not only else (f" AND {among(db, 'coalesce(r.outcome, r.plan)')}", (bulk.values(db, only),))
-    )
+    became = "coalesce(r.outcome, r.plan)"
+    condition, order, parameters = "", "", [batch_id]
+    if only:
+        condition = f" AND {among(db, became)}"
+        parameters.append(bulk.values(db, only))
+    if first:
+        order = f"CASE WHEN {among(db, became)} THEN 0 ELSE 1 END, "
+        parameters.append(bulk.values(db, first))
+    at_most = "" if limit is None else f" LIMIT {limit:d}"
     sql = (
-        "SELECT r.line, coalesce(r.outcome, r.plan), coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix,"
+        f"SELECT r.line, {became}, coalesce(r.code, r.plan_code), r.column_name, r.message, r.fix,"
         " r.who, r.interview_id, r.notification_id, j.title, j.company, i.started_at, i.timezone, h.slot_id"
         " FROM batch_row r LEFT JOIN interview i ON i.id = r.interview_id LEFT JOIN job j ON j.id = i.job_id"
         " LEFT JOIN interview_schedule h ON h.interview_id = i.id AND h.state = 'booked'"
-        f" WHERE r.batch_id = ?{condition} ORDER BY r.line"
+        f" WHERE r.batch_id = ?{condition} ORDER BY {order}r.line{at_most}"
     )
     names = ("line", "outcome", "code", "column", "message", "fix", "who", "interview_id", "notification_id",
              "job_title", "company_name", "started_at", "timezone", "slot_id")  # fmt: skip
-    for row in fetch(db, sql, (batch_id, *parameters)):
+    for row in fetch(db, sql, parameters):
         yield dict(zip(names, row, strict=True))

@@ -1,17 +1,16 @@
 """Booking, moving and cancelling one interview. Each is one transaction with its mail; none talks to a mail server."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from store import announcements, database, events, requests, rules, times
-from store.announcements import Announcement
+from store import cancellations, database, events, requests, rules, times
+from store.cancellations import Appointment
 from store.database import Database, execute, fetch
 from store.errors import BookingRefused, NotFound
-from store.facts import CANCELLED
 from store.ids import is_id
-from store.ledger import Ledger, Standing
+from store.ledger import Ledger
 from store.models import Interview
 from store.redaction import masked_address
 from store.requests import BookingRequest
@@ -208,57 +207,32 @@ def cancel(db: Database, interview_id: int, *, settings: Settings, now: datetime
     """
     moment = times.epoch(now)
     with database.writing(db):
-        standing = _standing(db, interview_id)
-        if standing.state == "cancelled":
+        [appointment] = _appointments(db, [interview_id])
+        if appointment.is_cancelled:
             return Booking(rules.UNCHANGED, interview_id, None, None, None)
-        code = _cannot_cancel(standing, moment)
+        code = appointment.hindrance(moment)
         if not code:
-            return _cancel(db, standing, settings, moment)
+            return _cancel(db, [appointment], settings, moment)[0]
         events.record(db, "cancel_refused", at=moment, interview_id=interview_id, code=code)
-    message, fix = CANCEL_REFUSALS[code]
+    message, fix = cancellations.REFUSALS[code]
     raise BookingRefused(code, message, fix, field="interview_id")
 
 
-CANCEL_REFUSALS = {
-    "interview_completed": ("The interview is completed.", "nothing is left to cancel."),
-    "interview_started": ("The interview has begun.", "let it end, or talk to the candidate."),
-    "slot_past": ("The interview's time is over.", "nothing is left to cancel."),
-}
+def _appointments(db: Database, interview_ids: Sequence[int]) -> list[Appointment]:
+    """The interviews of these ids, in order. Raises NotFound for the first that there is not."""
+    found = cancellations.with_ids(db, [one for one in interview_ids if is_id(one)])
+    for interview_id in interview_ids:
+        if not is_id(interview_id) or interview_id not in found:
+            raise NotFound("interview_id", interview_id)
+    return [found[interview_id] for interview_id in interview_ids]
 
 
-def _cannot_cancel(standing: Standing, now: float) -> str:
-    if standing.is_completed(now):
-        return "interview_completed"
-    if standing.begun_at is not None:
-        return "interview_started"
-    return "slot_past" if standing.ends_at <= now else ""
-
-
-def _standing(db: Database, interview_id: int) -> Standing:
-    ledger = Ledger()
-    request = request_for(db, interview_id)
-    ledger.load(db, [request])
-    return ledger.standing_of(request)
-
-
-def _cancel(db: Database, standing: Standing, settings: Settings, now: float) -> Booking:
-    slot_id, sequence = standing.slot and standing.slot.id, standing.sequence + 1
-    execute(
-        db,
-        "UPDATE interview_schedule SET state = 'cancelled', seat_id = NULL, changed_at = ? WHERE id = ?",
-        (now, standing.schedule_id),
-    )
-    execute(db, "UPDATE interview SET state = 'cancelled', sequence = ? WHERE id = ?", (sequence, standing.id))
-    told = announcements.supersede(db, [standing.id], now)[standing.id]
-    notification_id = None
-    if told.needs_cancellation():
-        facts = replace(told.last, kind=CANCELLED, sequence=sequence, previous_starts_at=None)
-        mail = Announcement(
-            standing.id, CANCELLED, told.next_occurrence(CANCELLED), facts.recipient, facts.in_json_form()
-        )
-        notification_id = announcements.enqueue(db, [mail], host=settings.backend_host, batch_id=None, now=now)[0]
-    events.record(db, "cancelled", at=now, interview_id=standing.id, slot=slot_id, notification=notification_id)
-    return Booking("cancel", standing.id, slot_id, standing.schedule_id, notification_id)
+def _cancel(db: Database, appointments: Sequence[Appointment], settings: Settings, now: float) -> list[Booking]:
+    mails = cancellations.cancel(db, appointments, host=settings.backend_host, now=now)
+    return [
+        Booking("cancel", one.interview_id, one.slot_id, one.schedule_id, mails[one.interview_id])
+        for one in appointments
+    ]
 
 
 def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime) -> list[Booking]:
@@ -271,13 +245,13 @@ def cancel_slot(db: Database, slot_id: int, *, settings: Settings, now: datetime
         if not is_id(slot_id) or not fetch(db, "SELECT 1 FROM interview_slot WHERE id = ?", (slot_id,)):
             raise NotFound("slot_id", slot_id)
         sql = "SELECT interview_id FROM interview_schedule WHERE slot_id = ? AND state = 'booked' ORDER BY interview_id"
-        standings = [_standing(db, row[0]) for row in fetch(db, sql, (slot_id,))]
-        hindrances = ((standing.id, _cannot_cancel(standing, moment)) for standing in standings)
+        appointments = _appointments(db, [row[0] for row in fetch(db, sql, (slot_id,))])
+        hindrances = ((one.interview_id, one.hindrance(moment)) for one in appointments)
         interview_id, code = next((found for found in hindrances if found[1]), (None, ""))
         if not code:
             execute(db, "UPDATE interview_slot SET state = 'cancelled' WHERE id = ?", (slot_id,))
-            events.record(db, "slot_cancelled", at=moment, slot=slot_id, interviews=len(standings))
-            return [_cancel(db, standing, settings, moment) for standing in standings]
+            events.record(db, "slot_cancelled", at=moment, slot=slot_id, interviews=len(appointments))
+            return _cancel(db, appointments, settings, moment)
         events.record(db, "cancel_refused", at=moment, interview_id=interview_id, code=code, slot=slot_id)
-    message, fix = CANCEL_REFUSALS[code]
+    message, fix = cancellations.REFUSALS[code]
     raise BookingRefused(code, f"Interview {interview_id} of the slot: {message}", fix, field="slot_id")

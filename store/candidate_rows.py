@@ -52,8 +52,8 @@ class RowReader:
     def __init__(self, header: Mapping[str, int], settings: Settings):
         self._header = header
         self._zone = settings.interview_timezone
-        self._cells = [(column, header[column], read) for column, read in _READERS.items() if column in header]
-        self._absent = {column: read("") for column, read in _READERS.items() if column not in header}
+        self._cells = [(column, header[column], read) for column, read in READERS.items() if column in header]
+        self._absent = {column: read("") for column, read in READERS.items() if column not in header}
 
     def request(self, line: int, cells: Sequence[str]) -> BookingRequest | RowFault:
         """What the row asks for, or every fault found in it as one RowFault.
@@ -95,7 +95,7 @@ class RowReader:
 
 def request_from(values: Mapping[str, str], settings: Settings) -> BookingRequest | RowFault:
     """One booking from named values, by the same rules as a row of a file; its line is 0, what is absent is blank."""
-    header = {column: place for place, column in enumerate(_READERS)}
+    header = {column: place for place, column in enumerate(READERS)}
     return RowReader(header, settings).request(0, [values.get(column, "") for column in header])
 
 
@@ -213,7 +213,7 @@ def _email(text: str) -> str:
     return addresses.checked(require(text))
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {
+READERS: Mapping[str, Callable[[str], Any]] = {
     "candidate_name": needed_line("name", "name_too_long", NAME_LENGTH),
     "candidate_email": _email,
     "job_title": needed_line("job title", "job_title_too_long", NAME_LENGTH),

@@ -11,10 +11,11 @@ OPTIONAL = ("timezone", "capacity", "round", "booking_notes", "reference", "cand
 UNREAD = ("expected_outcome",)
 """Kept as a note beside the row, not read."""
 
-_QUESTIONS = OtherKind("questions file", ("position", "question"), "load_questions")
+QUESTIONS = OtherKind("questions file", ("position", "question"), "load_questions")
+"""What is given for a file of candidates by mistake."""
 _COLUMNS = Columns(
     required=REQUIRED, one_of=ENDS, optional=OPTIONAL, unread=UNREAD, row_for="interview", kind="candidates file",
-    other=_QUESTIONS,
+    other=QUESTIONS,
 )  # fmt: skip
 COLUMNS = _COLUMNS.all
 

@@ -41,15 +41,22 @@ _MAILS = (
     " i.started_at, i.timezone FROM notification n JOIN interview i ON i.id = n.interview_id"
 )
 _LATEST = (
-    f"{_MAILS} WHERE n.id IN (SELECT max(m.id) FROM notification m WHERE m.interview_id IN"
-    " (SELECT interview_id FROM batch_row WHERE batch_id = ? AND interview_id IS NOT NULL) GROUP BY m.interview_id)"
-    " ORDER BY n.id"
+    f"{_MAILS} WHERE n.id IN (SELECT max(m.id) FROM notification m WHERE {{}} GROUP BY m.interview_id) ORDER BY n.id"
 )
+_OF_BATCH = "m.interview_id IN (SELECT interview_id FROM batch_row WHERE batch_id = ? AND interview_id IS NOT NULL)"
 
 
 def batch_mails(db: Database, batch_id: int, *, pause: Pause | None = None, resend: bool = True) -> list[MailRow]:
     """The newest mail of each interview that the batch's rows are about, booked by this batch or standing already."""
-    return _rows(fetch(db, _LATEST, (batch_id,)), pause, resend)
+    return _rows(fetch(db, _LATEST.format(_OF_BATCH), (batch_id,)), pause, resend)
+
+
+def newest_mails(
+    db: Database, interview_ids: Sequence[int], *, pause: Pause | None = None, resend: bool = True
+) -> list[MailRow]:
+    """The newest mail of each of these interviews that has one."""
+    sql = _LATEST.format(among(db, "m.interview_id"))
+    return _rows(fetch(db, sql, (bulk.values(db, list(interview_ids)),)), pause, resend)
 
 
 def interview_mails(db: Database, interview_id: int, *, pause: Pause | None = None) -> list[MailRow]:
@@ -87,15 +94,18 @@ def _row(row: tuple, pause: Pause | None, resend: bool) -> MailRow:
 
 def _waiting_fix(mail: int, shown: str, next_at: float | None) -> str:
     """What to do about a mail that was left on its way; empty for one whose own reason says more."""
-    after = "when its lease is over" if next_at is None else f"after {_clock(next_at)}"
-    again = f"run the job again {after}, or leave `make deliver` running"
     if shown in IN_HAND:
-        return f"the program that was sending it may have ended: {again}."
+        return f"the program that was sending it may have ended: {_again(next_at)}."
     if shown == HELD:
-        return f"{again} (unless EMAIL_ON_UNKNOWN=hold); `python -m mailer resend {mail}` sends it now."
+        return f"{_again(next_at)} (unless EMAIL_ON_UNKNOWN=hold); `python -m mailer resend {mail}` sends it now."
     if shown == "unknown":
         return f"find out whether it arrived; only `python -m mailer resend {mail}` sends it again."
     return ""
+
+
+def _again(next_at: float | None) -> str:
+    after = "when its lease is over" if next_at is None else f"after {_clock(next_at)}"
+    return f"run the job again {after}, or leave `make deliver` running"
 
 
 def _clock(moment: float) -> str:

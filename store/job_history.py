@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from store import bulk
 from store.database import Database, among, fetch, is_sqlite
 from store.job_locks import clock
-from store.job_runs import DONE, RUNNING, outcome_sql
+from store.job_runs import DONE, RUNNING, most, outcome_sql
 
 SLOT_SECONDS = 900
 """Every zone's midnight falls on one of these."""
@@ -49,12 +49,16 @@ def tallies(db: Database, since: float, notebook: str = "", but: str = "") -> li
 
 
 def samples(db: Database, since: float, notebook: str, limit: int) -> list[Sample]:
-    """The newest `limit` runs of a notebook that were begun since then and are over, the oldest of them first."""
+    """The newest `limit` runs of a notebook that were begun since then and are over, the oldest of them first.
+
+    Raises StoreError for a negative limit.
+    """
     sql = (
         f"SELECT started_at, coalesce(ended_at, heartbeat_at) - started_at, {outcome_sql(db)}, peak_memory FROM job_run"
-        f" WHERE notebook = ? AND started_at >= ? AND ({outcome_sql(db)}) <> '{RUNNING}' ORDER BY started_at DESC LIMIT ?"
+        f" WHERE notebook = ? AND started_at >= ? AND ({outcome_sql(db)}) <> '{RUNNING}'"
+        " ORDER BY started_at DESC, id DESC LIMIT ?"
     )
-    found = fetch(db, sql, (notebook, since, limit))
+    found = fetch(db, sql, (notebook, since, most(limit)))
     return [
         Sample(float(began), max(0.0, float(took)), outcome, peak) for began, took, outcome, peak in reversed(found)
     ]

@@ -1,21 +1,26 @@
 """What is told of a run afterwards, by somebody else: one that died without a word, or could not publish what it did."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from store.database import Database, changing, execute, fetch
+from store.bulk import values
+from store.database import Database, among, changing, execute, fetch
 from store.job_runs import DIED, outcome_sql, shown_message
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 
-def silent(db: Database, notebook: str, most: int) -> list[str]:
-    """The names of runs of a notebook that died and of which nothing was told yet, the newest first."""
-    sql = (
-        f"SELECT name FROM job_run WHERE notebook = ? AND ended_at IS NULL AND message = '' AND ({outcome_sql(db)}) = '{DIED}'"
-        " ORDER BY started_at DESC LIMIT ?"
-    )
-    return [name for (name,) in fetch(db, sql, (notebook, most))]
+def silent(db: Database, notebook: str) -> set[str]:
+    """The names of runs of a notebook that died and of which nothing was told yet."""
+    silent = f"ended_at IS NULL AND message = '' AND ({outcome_sql(db)}) = '{DIED}'"
+    sql = f"SELECT name FROM job_run WHERE notebook = ? AND {silent}"
+    return {name for (name,) in fetch(db, sql, (notebook,))}
+
+
+def outcomes(db: Database, notebook: str, names: Iterable[str]) -> dict[str, str]:
+    """The outcomes as they are now of those of these names that are runs of this notebook in this record."""
+    sql = f"SELECT name, {outcome_sql(db)} FROM job_run WHERE notebook = ? AND {among(db, 'name')}"
+    return dict(fetch(db, sql, (notebook, values(db, list(names)))))
 
 
 def ending(db: Database, name: str) -> tuple[str, str, float] | None:

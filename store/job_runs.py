@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store.database import Database, changing, execute, fetch
+from store.errors import StoreError
 from store.job_locks import STALE_SECONDS, clock
 from store.redaction import one_line, redact
 
@@ -15,7 +17,10 @@ DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOP
 """How a run ended, as it said itself."""
 RUNNING, DIED = "running", "died"
 """What whoever looks tells of a run without an end, from its last heartbeat."""
+OUTCOMES = (DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOPPED, RUNNING, DIED)
 MESSAGE_CHARS = 2000
+
+log = logging.getLogger(__name__)
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -79,7 +84,10 @@ class JobRunRow:
 
 
 def job_key(notebook: str, parameters: Mapping[str, object]) -> str:
-    """What two runs share that must not overlap: the notebook and all its parameters, in whatever order."""
+    """What two runs share that must not overlap: the notebook and all its parameters, in whatever order.
+
+    Values that mean the same are to have one form (`notebooks.parameters.canonical`).
+    """
     return hashlib.sha256(f"{notebook} {_encode(dict(parameters))}".encode()).hexdigest()
 
 
@@ -92,7 +100,9 @@ def begin(db: Database, start: JobStart) -> int:
         " started_at, heartbeat_at, message, counts, artefacts, scheduled_as)"
         f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, {now}, {now}, '', '{{}}', ?, ?) RETURNING id"
     )
-    who = (redact(one_line(start.started_by)), start.user_name, start.host, start.pid, start.code_version)
+    # The environment may hold any bytes.
+    names = (redact(one_line(start.started_by)), one_line(start.user_name), one_line(start.host))
+    who = (*names, start.pid, start.code_version)
     left = (_encode(dict(start.artefacts)), start.scheduled_as)
     with changing(db):
         return fetch(db, sql, (start.name, start.notebook, start.job_key, _encode(shown), *who, *left))[0][0]
@@ -104,14 +114,18 @@ def beat(db: Database, run_id: int) -> None:
 
 
 def finish(db: Database, run_id: int, end: JobEnd) -> None:
-    """Records how a run ended, now; also of one that was held for dead in between."""
+    """Records how a run ended, now; also of one that was held for dead in between.
+
+    A run whose row somebody took away has ended all the same; the log tells that the record does not.
+    """
     sql = (
         f"UPDATE job_run SET ended_at = {clock(db)}, outcome = ?, exit_code = ?, message = ?, counts = ?, artefacts = ?,"
         " peak_memory = ? WHERE id = ?"
     )
     texts = (shown_message(end.message), _encode(dict(end.counts)), _encode(dict(end.artefacts)))
     with changing(db):
-        execute(db, sql, (end.outcome, end.exit_code, *texts, end.peak_memory, run_id))
+        if not execute(db, sql, (end.outcome, end.exit_code, *texts, end.peak_memory, run_id)):
+            log.warning("DEBUG: the row of run %d is gone: that it ended as %s is not recorded", run_id, end.outcome)
 
 
 def shown_message(message: str) -> str:
@@ -126,11 +140,22 @@ def outcome_sql(db: Database) -> str:
 
 
 def read(db: Database, notebook: str = "", outcomes: Sequence[str] = (), limit: int = 20) -> list[JobRunRow]:
-    """The newest runs first, of one notebook or all, with one of these outcomes or any."""
+    """The newest runs first, of one notebook or all, with one of these outcomes or any.
+
+    Raises StoreError for an outcome that there is not, or a negative limit.
+    """
+    unknown = [outcome for outcome in outcomes if outcome not in OUTCOMES]
+    if unknown:
+        raise StoreError(f"There is no outcome {unknown[0][:40]!r}.", f"give one of: {', '.join(OUTCOMES)}.")
     wanted = [("notebook = ?", [notebook])] if notebook else []
     if outcomes:
         wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
     return _read(db, wanted, limit)
+
+
+def of_id(db: Database, run_id: int) -> JobRunRow | None:
+    """The run with this id; None for none."""
+    return next(iter(_read(db, [("id = ?", [run_id])], 1)), None)
 
 
 def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: Sequence[str] = ()) -> JobRunRow | None:
@@ -144,8 +169,8 @@ def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: S
 def died(db: Database, since: float, limit: int = 100) -> list[JobRunRow]:
     """Runs begun since then (epoch seconds) that died, and that no later run of the same job has put right."""
     mended = (
-        "EXISTS (SELECT 1 FROM job_run later WHERE later.job_key = job_run.job_key AND later.outcome = ?"
-        " AND later.started_at > job_run.started_at)"
+        "EXISTS (SELECT 1 FROM job_run later WHERE later.notebook = job_run.notebook AND later.job_key = job_run.job_key"
+        " AND later.outcome = ? AND later.started_at > job_run.started_at)"
     )
     wanted = [("ended_at IS NULL", []), (f"heartbeat_at < {clock(db)} - {STALE_SECONDS}", [])]
     return _read(db, [*wanted, ("started_at >= ?", [since]), (f"NOT {mended}", [DONE])], limit)
@@ -161,7 +186,15 @@ def _read(db: Database, wanted: Sequence[tuple[str, list]], limit: int) -> list[
         f" heartbeat_at, ended_at, {outcome_sql(db)}, exit_code, message, counts, artefacts, peak_memory,"
         f" scheduled_as, {until} - started_at FROM job_run WHERE {where} ORDER BY started_at DESC, id DESC LIMIT ?"
     )
-    return [_row(cells) for cells in fetch(db, sql, [*(value for _, values in wanted for value in values), limit])]
+    given = [*(value for _, values in wanted for value in values), most(limit)]
+    return [_row(cells) for cells in fetch(db, sql, given)]
+
+
+def most(limit: int) -> int:
+    """A number of rows as both engines take it. Raises StoreError for a negative one, which they take differently."""
+    if limit < 0:
+        raise StoreError(f"{limit} is no number of runs.", "give 0 or a number above it.")
+    return min(limit, 2**63 - 1)
 
 
 def _row(cells: Sequence) -> JobRunRow:

@@ -37,7 +37,7 @@ class KnownSecrets:
         long = {form for form in encoded if len(_letters(form)) >= _SPREAD_CHARS}
         # Longest first: a value that is part of another must not leave the rest of it behind.
         self._exact = tuple(sorted(self._values | (encoded - long), key=len, reverse=True))
-        spread = {_letters(form) for form in long | {value for value in self._values if _is_no_word(value)}}
+        spread = {_letters(form) for form in long | {value for value in self._values if is_no_word(value)}}
         self._spread = tuple(sorted(spread, key=len, reverse=True))
 
     def hide(self, text: str) -> str:
@@ -64,7 +64,8 @@ def _encoded(value: str) -> Iterator[str]:
         yield from (encoded[shared:end], encoded[shared:])
 
 
-def _is_no_word(value: str) -> bool:
+def is_no_word(value: str) -> bool:
+    """Whether a value is so long that its letters and digits in a row are no chance, whatever is between them."""
     letters = _letters(value)
     return len(letters) >= (_SPREAD_WORD if letters.isalpha() else _SPREAD_CHARS)
 

@@ -8,17 +8,17 @@ import traceback
 from collections.abc import Iterable
 from types import TracebackType
 
+from store import key_patterns
 from store.known_secrets import HIDDEN, KnownSecrets
-from store.session_keys import KEY_CHARS, SESSION_KEY
 
 __all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "hide_values", "install_excepthook", "masked_address",
            "one_line", "redact"]  # fmt: skip
 
 # Every sign beyond ASCII may spell a local part or a domain: \w misses the vowel signs of Indic scripts.
-# Bounded, or a long row of quotes would take its square in time.
+# Bounded, or a long row of quotes would take its square in time. A domain has a letter or digit: `._/+@-` is a list of signs.
 _ADDRESS = re.compile(
     r"(?<![\w.+%\-\u0080-\U0010ffff])([\w.+%'\-\u0080-\U0010ffff])[\w.+%'\-\u0080-\U0010ffff@]{0,320}"
-    r"@([\w\-\u0080-\U0010ffff]+(?:\.[\w\-\u0080-\U0010ffff]+)*|\[[0-9A-Za-z.:]+\])"
+    r"@(-*[\w\u0080-\U0010ffff][\w\-\u0080-\U0010ffff]*(?:\.[\w\-\u0080-\U0010ffff]+)*|\[[0-9A-Za-z.:]+\])"
 )
 _QUOTED_ADDRESS = re.compile(r"\"(?:[^\"\\\r\n]|\\[^\r\n]){1,64}\"@")
 # What our own sentences go on with after the name of a setting.
@@ -49,14 +49,13 @@ def masked_address(address: str) -> str:
 
 
 def redact(text: str) -> str:
-    """The text without session keys, known secrets, named secrets and whole mail addresses; our own examples stay."""
+    """The text without keys, known secrets, named secrets and whole mail addresses; our own examples stay."""
     text = _KNOWN.hide(text)
     has_example = "@" in text and any(example in text for example in _EXAMPLES)
     if has_example:
         text = _EXAMPLE.sub(lambda found: _veiled(found[0]), text)
+    text = key_patterns.hide(text, HIDDEN)
     # Most lines hold nothing of it: the sign that each expression needs is looked for first, at a tenth of its cost.
-    if len(text) >= KEY_CHARS:
-        text = SESSION_KEY.sub(HIDDEN, text)
     if "://" in text:
         text = _URL_PASSWORD.sub(r"\1***@", text)
     if (":" in text or "=" in text) and _names_a_secret(text.casefold()):

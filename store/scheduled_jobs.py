@@ -1,24 +1,39 @@
-"""Since when the record knows each job of the schedule; nobody is told to be late for a time before that."""
+"""Since when the record knows each job of a schedule; nobody is told to be late for a time before that."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-from store.database import Database, changing, execute, fetch
+from store.database import Database, execute, fetch, writing
 
 
-def first_seen(db: Database, timings: Mapping[str, str], now: float) -> dict[str, float]:
+def first_seen(db: Database, schedule: str, timings: Mapping[str, str], now: float) -> dict[str, float]:
     """The epoch seconds at which each job was first seen with its times; for a job that is new, `now`.
 
-    `timings` are the jobs' names and what their times depend on, as one text. A job whose times change is a new one.
+    `schedule` is the file that the jobs stand in, `timings` are their names and what their times depend on, as one
+    text. A job whose times change is a new one, also if it had the same times once before.
     """
-    known = _known(db)
-    if missing := [(name, timing, now) for name, timing in timings.items() if (name, timing) not in known]:
-        with changing(db):
-            for row in missing:
-                sql = "INSERT INTO scheduled_job (name, timing, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
-                execute(db, sql, row)
-            known = _known(db)
-    return {name: float(known[name, timing]) for name, timing in timings.items()}
+    known = _known(db, schedule)
+    if changed := {name: timing for name, timing in timings.items() if name not in known or known[name][0] != timing}:
+        # Another machine that looks at the same moment may have noted the same: then its note stays.
+        sql = (
+            "INSERT INTO scheduled_job (schedule, name, timing, seen_at) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (schedule, name) DO UPDATE SET timing = excluded.timing, seen_at = excluded.seen_at"
+            " WHERE scheduled_job.timing <> excluded.timing"
+        )
+        with writing(db):
+            for name, timing in changed.items():
+                execute(db, sql, (schedule, name, timing, now))
+            known = {**known, **_known(db, schedule)}
+    return {name: known[name][1] for name in timings}
 
 
-def _known(db: Database) -> dict[tuple[str, str], float]:
-    return {(name, timing): at for name, timing, at in fetch(db, "SELECT name, timing, seen_at FROM scheduled_job")}
+def keep_only(db: Database, schedule: str, names: Collection[str]) -> None:
+    """Forgets the jobs of the schedule that have none of these names."""
+    if gone := [name for name in _known(db, schedule) if name not in names]:
+        with writing(db):
+            for name in gone:
+                execute(db, "DELETE FROM scheduled_job WHERE schedule = ? AND name = ?", (schedule, name))
+
+
+def _known(db: Database, schedule: str) -> dict[str, tuple[str, float]]:
+    rows = fetch(db, "SELECT name, timing, seen_at FROM scheduled_job WHERE schedule = ?", (schedule,))
+    return {name: (timing, float(at)) for name, timing, at in rows}

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import booking_desk
@@ -61,6 +61,16 @@ def with_an_interview(db: Database, ring: KeyRing) -> None:
     desk.book(booking_desk.request(times.now() + timedelta(days=1), email="ravi@example.com"))
 
 
+def with_bookings(db: Database, ring: KeyRing) -> None:
+    """Two interviews of far away were booked and their candidates invited; a third was cancelled already."""
+    desk = booking_desk.Desk(db, Settings(), ring, times.now())
+    start = datetime(2099, 1, 5, 3, 30, tzinfo=UTC)
+    for number, email in enumerate(("asha@example.com", "ravi@example.com", "bela@example.com")):
+        desk.book(booking_desk.request(start + number * timedelta(hours=1), email=email))
+    desk.deliver()
+    desk.cancel(3)
+
+
 def with_past_runs(db: Database, ring: KeyRing) -> None:
     """Jobs ran on the last days, some of them in vain."""
     job_past.write(db, days=8)
@@ -86,10 +96,12 @@ class Reference:
 
 _REAL = {"batch_csv": BATCH, "dry_run": False, "allow_refused": True}
 _RATING = {"interview_id": 1, "overall_score": 8.0, "traits": "clarity=7.5, pace=6", "dry_run": False}
+_CANCEL = {"interviews": "IV-1, IV-2, IV-3, IV-99", "dry_run": False, "allow_refused": True}
 REFERENCES = {
     "book_interview": Reference("book_interview"),
     "booking_batch": Reference("booking_batch"),
     "booking_batch_booked": Reference("booking_batch", _REAL, has_portal=True),
+    "cancel_interviews": Reference("cancel_interviews", _CANCEL, with_bookings),
     "email_verification": Reference("email_verification"),
     "job_history": Reference("job_history", fill=with_past_runs),
     "load_questions": Reference("load_questions", {"dry_run": False}, with_older_questions),

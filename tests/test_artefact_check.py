@@ -3,13 +3,16 @@
 import base64
 import html
 import json
+import os
 
+import key_samples
 import pytest
+from key_samples import SESSION_KEY as KEY
 
 from notebooks.runner.artefact_check import ArtefactCheck
 
 SECRET = 'päss"wörd&<1>'
-KEY = "k1" + "a2" * 24
+LONG = "hunter2-Hunter2"
 
 
 @pytest.fixture
@@ -39,14 +42,7 @@ def test_a_secret_is_found_as_it_is_and_as_it_is_written_elsewhere(hits_in, writ
     [
         (f"https://x/?session_key={KEY}", "a session_key"),
         (KEY.upper(), "a session_key"),
-        ("-----BEGIN RSA PRIVATE KEY-----", "a private key"),
-        ("-----BEGIN PRIVATE KEY-----", "a private key"),
-        ("AKIA" + "Q" * 16, "an AWS access key"),
-        ("ya29." + "a-B_" * 6, "a Google token"),
-        ("ghp_" + "a1" * 18, "a GitHub token"),
-        (f"SG.{'a' * 22}.{'b' * 43}", "a SendGrid key"),
-        ("xoxb-1234567890-abc", "a Slack token"),
-        ("eyJhbGciOiJ.eyJzdWIiOiI.abcdefgh_-", "a signed token (JWT)"),
+        *[(written.partition("\n")[0], what) for written, what in key_samples.ISSUED],
         ("postgresql://ops:hunter2@db/interviews", "a login in a web address"),
     ],
 )
@@ -75,6 +71,60 @@ def test_a_notebook_is_told_by_cell_and_output(hits_in):
         ("cell 3", "a secret of the settings"),
         ("its metadata", "a session_key"),
     ]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [" ".join(LONG), "\n".join(LONG), "\u00a0".join(LONG), "&nbsp;".join(LONG), LONG.encode().hex(" "),
+     base64.encodebytes(f"{'x' * 50}{LONG}{'x' * 50}".encode()).decode(), f"{LONG[:5]}\r\n{LONG[5:]}"],
+)  # fmt: skip
+def test_a_secret_is_found_whatever_white_space_is_between_its_letters(hits_in, written):
+    output = {"output_type": "stream", "text": written.splitlines(keepends=True)}
+    notebook = {"cells": [{"cell_type": "code", "source": "", "outputs": [output]}], "metadata": {}}
+    assert hits_in(notebook, "run.ipynb", [LONG]) == [("cell 1, output 1", "a secret of the settings")]
+    last = 2 + len(written.splitlines()) - 1
+    found = hits_in("\n".join(["first", written, *["other words"] * 20_000]), secrets=[LONG])
+    assert found[0][0] in (f"line {last}", f"line {last - 1}")
+    assert [what for _, what in found] == ["a secret of the settings"]
+
+
+def test_a_secret_across_two_pieces_of_a_long_log_is_found_in_the_line_where_it_ends(hits_in, monkeypatch):
+    monkeypatch.setattr("notebooks.runner.artefact_check._BLOCK_CHARS", 64)
+    letters = "\n".join(LONG)
+    for before in range(60):
+        assert hits_in("x\n" * before + letters, secrets=[LONG]) == [
+            (f"line {before + len(LONG)}", "a secret of the settings")
+        ]
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"), [("12345678", "1234 5678"), ("sunshine", "sun shine"), ("abc12", "a b c 1 2")]
+)
+def test_what_may_be_words_or_numbers_is_no_secret_with_blanks_in_it(hits_in, secret, text):
+    assert hits_in(text, secrets=[secret]) == []
+
+
+def test_what_calls_itself_a_picture_and_is_none_is_looked_at_as_well(hits_in):
+    for value in (7, None, [1, {"a": LONG}], {"b": f"it is {LONG}"}, LONG, [LONG[:5], LONG[5:]]):
+        output = {"output_type": "display_data", "data": {"image/png": value}}
+        notebook = {"cells": [{"cell_type": "code", "outputs": [output]}], "metadata": {}}
+        assert len(hits_in(notebook, "run.ipynb", [LONG])) == (value not in (7, None))
+
+
+def test_what_is_nested_as_deep_as_json_goes_is_read(hits_in):
+    nested = LONG
+    for _ in range(400):
+        nested = [{"a": nested}]
+    assert hits_in({"cells": [], "metadata": nested}, "run.ipynb", [LONG]) == [
+        ("its metadata", "a secret of the settings")
+    ]
+
+
+@pytest.mark.parametrize("name", ["run.log", "run.ipynb"])
+def test_a_pipe_in_a_file_s_place_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(OSError, match="no regular file"):
+        ArtefactCheck([LONG]).hits(tmp_path / name)
 
 
 def test_random_letters_of_a_picture_are_no_key(hits_in):

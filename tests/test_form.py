@@ -116,7 +116,7 @@ def test_a_file_that_is_not_there_is_told(tmp_path, given, said):
 
 
 def test_only_a_text_whose_name_says_so_is_a_file():
-    named = {name: fields.is_file(Parameter(name, str, "", "")) for name in ("batch_csv", "key_file", "canary")}
+    named = {name: Parameter(name, str, "", "").is_file for name in ("batch_csv", "key_file", "canary")}
     assert named == {"batch_csv": True, "key_file": True, "canary": False}
 
 

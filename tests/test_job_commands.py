@@ -7,8 +7,8 @@ import pytest
 from job_office import JobOffice
 
 from notebooks import __main__ as command
-from store import job_locks, job_runs
-from store.database import execute
+from store import alerts, job_locks, job_runs
+from store.database import execute, fetch
 from store.job_runs import JobEnd, JobStart
 
 
@@ -128,11 +128,54 @@ def test_the_history_is_told_to_programs_and_by_outcome(said, office):
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "small", "--quick"], ["run", "small", "--wait", "soon"],
-                                       ["run", "small", "--timeout", "-1"], ["list", "x"]])  # fmt: skip
+                                       ["run", "small", "--timeout", "-1"], ["list", "x"], ["history", "--limit", "-1"],
+                                       ["history", "--limit", "0"], ["history", "--limit", "1" * 5000],
+                                       ["history", "--limit", "9" * 20], ["history", "--limit", "x"]])  # fmt: skip
 def test_a_command_line_that_is_wrong_exits_with_2(said, arguments):
     with pytest.raises(SystemExit) as exited:
         said(*arguments)
     assert exited.value.code == 2
+
+
+def test_a_run_whose_folder_cannot_be_used_is_in_the_record_and_tells_ops(said, office, monkeypatch):
+    monkeypatch.setenv("OPS_EMAIL", "ops@example.com")
+    monkeypatch.setenv("JOB_STARTED_BY", "cron")
+    office.runs.write_text("a file", encoding="utf-8")
+    code, out, err = said("run", "small", "mode=plan")
+    [row] = office.rows()
+    assert (code, out, err) == (2, "small: wrong_settings (exit code 2)\n", f"notebooks: {row.message}\n")
+    assert (row.outcome, row.exit_code, row.artefacts, row.started_by) == ("wrong_settings", 2, {}, "cron")
+    assert f"The folder {office.runs / 'small'} for executed notebooks cannot be used" in row.message
+    assert "To fix: " in row.message
+    assert alerts.mail_of(office.db, alerts.key_of(row.name)).state == "sent"
+    assert fetch(office.db, "SELECT count(*) FROM job_lock") == [(0,)]
+
+
+def test_a_runs_folder_of_nobody_is_in_the_record_too(said, office, monkeypatch):
+    monkeypatch.setenv("RUNS_FOLDER", "~nobody-of-this-name/runs")
+    assert said("run", "small", "mode=plan")[0] == 2
+    assert "There is no home folder ~nobody-of-this-name" in office.rows()[0].message
+
+
+def test_a_command_whose_words_cannot_be_printed_has_failed(office):
+    full = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+    with office.start("list", before=full) as process:
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.count("\n")) == (1, 1)
+
+
+def test_a_run_that_was_refused_keeps_its_exit_code_where_nothing_can_be_printed(office):
+    office.runs.write_text("a file", encoding="utf-8")
+    full = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+    with office.start("run", "small", "mode=plan", before=full) as process:
+        _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors.count("notebooks: "), "Traceback" in errors) == (2, 2, False)
+
+
+def test_a_refusal_shows_a_terminal_no_signs_that_it_obeys(said):
+    code, _, err = said("run", "--job", "small", "--schedule", "\x1b[31mred.toml")
+    assert code == 2
+    assert "\\x1b[31mred.toml" in err
 
 
 def test_the_command_works_from_any_folder(office):

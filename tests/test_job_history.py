@@ -5,6 +5,7 @@ import pytest
 
 from store import job_history, job_runs
 from store.database import execute
+from store.errors import StoreError
 from store.job_runs import JobEnd, JobStart
 
 QUARTER = 1_700_000_000.0 // 900 * 900
@@ -53,6 +54,21 @@ def test_the_newest_lengths_are_given_the_oldest_of_them_first_and_none_of_a_run
     assert [(sample.seconds, sample.outcome, sample.peak_memory) for sample in found] == [
         (7.0, "failed", 100), (9.0, "died", None)
     ]  # fmt: skip
+
+
+def test_of_runs_that_began_at_once_the_last_recorded_is_the_newest(db, ran):
+    for number in range(3):
+        ran(number, seconds=float(number))
+    for number in (3, 2, 1):
+        # So that they lie in another order than they were recorded in.
+        sql = "UPDATE job_run SET started_at = ?, ended_at = ended_at - started_at + ? WHERE id = ?"
+        execute(db, sql, (QUARTER, QUARTER, number))
+    assert [sample.seconds for sample in job_history.samples(db, QUARTER, "review", 2)] == [1.0, 2.0]
+
+
+def test_a_negative_limit_is_refused(db):
+    with pytest.raises(StoreError, match="-1 is no number of runs"):
+        job_history.samples(db, QUARTER, "review", -1)
 
 
 def test_a_run_is_put_right_when_the_same_job_is_done_later(db, ran):

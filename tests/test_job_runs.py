@@ -1,10 +1,13 @@
 """Rows of runs: what is told of one that goes on, ended or died, and that nothing secret is in them."""
 
+from dataclasses import replace
+
 import peewee
 import pytest
 
 from store import job_runs
 from store.database import execute
+from store.errors import StoreError
 from store.job_runs import JobEnd, JobStart
 
 
@@ -66,6 +69,57 @@ def test_runs_are_told_newest_first_and_by_notebook_and_outcome(db):
     assert [row.name for row in job_runs.read(db, "review")] == ["run2", "run0"]
     assert [row.name for row in job_runs.read(db, "review", ["running", "died"])] == ["run0"]
     assert [row.name for row in job_runs.read(db, limit=1)] == ["run2"]
+
+
+def test_one_run_is_read_by_its_id_as_the_list_has_it(db):
+    run_id = job_runs.begin(db, start("one"))
+    job_runs.begin(db, start("two"))
+    job_runs.finish(db, run_id, JobEnd("done", 0, counts={"rows": 3}))
+    assert job_runs.of_id(db, run_id) == job_runs.read(db, outcomes=["done"])[0]
+    assert job_runs.of_id(db, run_id + 9) is None
+
+
+def test_a_limit_means_the_same_on_both_engines(db):
+    job_runs.begin(db, start())
+    assert (len(job_runs.read(db, limit=10**30)), job_runs.read(db, limit=0)) == (1, [])
+    with pytest.raises(StoreError, match="-1 is no number of runs") as refused:
+        job_runs.read(db, limit=-1)
+    assert refused.value.fix == "give 0 or a number above it."
+
+
+def test_an_outcome_that_there_is_not_is_refused_with_those_that_there_are(db):
+    with pytest.raises(StoreError, match="There is no outcome 'fialed'") as refused:
+        job_runs.read(db, outcomes=["done", "fialed"])
+    assert "failed" in refused.value.fix
+    assert job_runs.read(db, outcomes=job_runs.OUTCOMES) == []
+
+
+def test_names_of_this_machine_that_are_no_text_are_shown_as_escapes(db):
+    job_runs.begin(db, replace(start(), user_name="caf\udce9", host="a\x1b[31mb"))
+    assert [(row.user_name, row.host) for row in job_runs.read(db)] == [("caf\\udce9", "a\\x1b[31mb")]
+
+
+def test_the_end_of_a_run_whose_row_is_gone_is_told_by_the_log(db, caplog):
+    run_id = job_runs.begin(db, start())
+    execute(db, "DELETE FROM job_run")
+    job_runs.finish(db, run_id, JobEnd("failed", 1))
+    assert caplog.messages == [f"DEBUG: the row of run {run_id} is gone: that it ended as failed is not recorded"]
+
+
+def test_a_message_of_a_megabyte_is_kept_without_its_secret_and_cut(db):
+    run_id = job_runs.begin(db, start())
+    job_runs.finish(db, run_id, JobEnd("failed", 1, "k1" + "a" * 48 + " broke\0 " + "x y\n" * 250_000))
+    message = job_runs.of_id(db, run_id).message
+    assert (len(message), message[:14]) == (job_runs.MESSAGE_CHARS, "*** broke\\x00 ")
+
+
+def test_runs_that_died_are_told_until_the_same_job_is_done(db):
+    for name, days in (("one", 1), ("two", 2)):
+        died(db, job_runs.begin(db, start(name, days=days)))
+    execute(db, "UPDATE job_run SET started_at = started_at - 60")
+    job_runs.finish(db, job_runs.begin(db, start("three", days=1)), JobEnd("done", 0))
+    job_runs.finish(db, job_runs.begin(db, start("four", "other", days=2)), JobEnd("done", 0))
+    assert [row.name for row in job_runs.died(db, 0.0)] == ["two"]
 
 
 def test_addresses_and_keys_in_parameters_and_messages_are_masked(db):

@@ -109,7 +109,7 @@ def late(db, record_url, settings_of, tmp_path, monkeypatch):
     path.write_text('timezone = "Asia/Kolkata"\n[jobs.proof]\nnotebook = "review"\ncron = "0 7 * * *"\nwithin = "1m"\n')
     monkeypatch.setattr(standing.schedule, "FILE", path)
     [job] = standing.schedule.read(path, times.now()).jobs
-    return lambda: scheduled_jobs.first_seen(db, {job.name: job.timing}, 0.0)
+    return lambda: scheduled_jobs.first_seen(db, job.schedule, {job.name: job.timing}, 0.0)
 
 
 def test_an_overdue_job_is_told_once_somebody_looks_after_the_schedule(late, db):
@@ -119,6 +119,16 @@ def test_an_overdue_job_is_told_once_somebody_looks_after_the_schedule(late, db)
     [told] = standing._overdue(db)
     assert told.seen.startswith("proof is overdue, since ")
     assert "python -m notebooks run --job proof" in told.fix
+
+
+def test_a_wrong_job_of_the_schedule_is_told_beside_the_overdue_ones(late):
+    late()
+    with open(standing.schedule.FILE, "a") as schedule:
+        schedule.write('[jobs.other]\nnotebook = "reviw"\ncron = "0 7 * * *"\nwithin = "1m"\n')
+    told = [one.seen for one in standing.look().lines if one.about == "Jobs"]
+    assert len(told) == 2
+    assert "'reviw'" in told[0]
+    assert told[1].startswith("proof is overdue, since ")
 
 
 def test_wrong_settings_are_all_told_and_end_the_look(settings_of, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def left(office):
     files.save(nbformat.writes(notebook))
     files.log.write_text("row 1\n", encoding="utf-8")
     run_id = job_runs.begin(office.db, replace(START, name=files.name))
-    execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60, started_at = started_at - 90")
+    grow_old(office)
     return files, run_id
 
 
@@ -68,15 +69,92 @@ def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
     assert stat.S_IMODE(files.notebook.stat().st_mode) == stat.S_IMODE(files.page.stat().st_mode) != 0o600
 
 
-@pytest.mark.parametrize("content", ["![x](attachment:none.png)", "fine"])
-def test_one_dead_run_that_cannot_be_published_keeps_no_other_back(office, left, content):
+def test_a_page_is_published_whatever_a_cell_holds(office, left):
     files, _ = left
-    (files.folder / "20261128T090000Z_ffff.part.ipynb").mkdir()
-    (files.folder / "20261128T090000Z_ffff.log").mkdir()
     notebook = nbformat.read(files.aside, as_version=4)
-    notebook.cells.append(nbformat.v4.new_markdown_cell(content))
+    notebook.cells.append(nbformat.v4.new_markdown_cell("![x](attachment:none.png)"))
     files.save(nbformat.writes(notebook))
-    assert see_to(office) == ([files.name] if content == "fine" else [])
+    assert see_to(office) == [files.name]
+    # The verdict stands above the cells.
+    assert "The source of cell 5 cannot be shown on this page (InvalidNotebook)" in files.page.read_text(
+        encoding="utf-8"
+    )
+
+
+@pytest.fixture
+def another(office):
+    """Makes files and the row of another run that was killed, with a name so late that it comes first."""
+
+    def another(number):
+        files = RunFiles(office.runs / "small", f"29991128T100000Z_{number:04x}")
+        files.save(nbformat.writes(nbformat.v4.new_notebook(cells=[cell("x", 1)])))
+        files.log.touch()
+        job_runs.begin(office.db, replace(START, name=files.name))
+        return files
+
+    return another
+
+
+def grow_old(office):
+    execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60, started_at = started_at - 90")
+
+
+def test_dead_runs_that_cannot_be_published_keep_no_other_back(office, left, another, monkeypatch):
+    monkeypatch.setattr(left_behind, "MOST", 2)
+    for number in range(3):
+        another(number).notebook.mkdir()
+    grow_old(office)
+    assert see_to(office) == [left[0].name]
+
+
+def test_files_of_runs_that_nobody_here_knows_take_nobody_s_place_and_nobody_is_told(office, left, another, caplog):
+    caplog.set_level("INFO")
+    for number in range(25):
+        another(number)
+    execute(office.db, "DELETE FROM job_run WHERE name LIKE '2999%'")
+    for name in ("copied", os.fsdecode(b"\xff")):
+        (office.runs / "small" / f"{name}.part.ipynb").write_text("{}", encoding="utf-8")
+        (office.runs / "small" / f"{name}.log").touch()
+    assert see_to(office) == [left[0].name]
+    assert caplog.records == []
+
+
+def test_rows_of_other_machines_take_no_place_of_those_whose_files_are_here(office, left, another, monkeypatch):
+    monkeypatch.setattr(left_behind, "MOST", 2)
+    for number in range(3):
+        files = another(number)
+        files.aside.unlink()
+        files.log.unlink()
+    grow_old(office)
+    left[0].publish_notebook()
+    assert see_to(office) == [left[0].name]
+
+
+def test_files_of_another_notebook_s_run_are_left_alone(office, left):
+    files, _ = left
+    folder = office.runs / "other"
+    folder.mkdir()
+    for path in (files.log, files.aside):
+        shutil.copy(path, folder)
+    assert left_behind.publish(office.db, folder) == []
+    assert office.files("other") == ["log", "part.ipynb"]
+
+
+@pytest.mark.parametrize("place", ["log", "aside"])
+def test_a_pipe_in_the_place_of_what_a_run_wrote_is_not_waited_for(office, left, place):
+    path = getattr(left[0], place)
+    path.unlink()
+    os.mkfifo(path)
+    assert see_to(office) == ([] if place == "log" else [left[0].name])
+    assert office.files() == ["log", "part.ipynb"]
+
+
+@pytest.mark.parametrize("place", ["notebook", "page", "page_aside", "log_aside", "_saving"])
+def test_a_pipe_in_the_place_of_what_is_still_to_be_written_gives_way(office, left, place):
+    os.mkfifo(getattr(left[0], place))
+    assert see_to(office) == [left[0].name]
+    assert office.files() == ["html", "ipynb", "log"]
+    assert job_office.outputs(left[0].notebook) == "one\n"
 
 
 def test_its_row_stays_died_and_tells_where_the_record_is_and_what_to_do(office, left):
@@ -122,7 +200,7 @@ def test_a_secret_in_it_keeps_it_back(office, left, monkeypatch):
     see_to(office)
     assert office.files() == ["blocked.ipynb", "blocked.log"]
     [row] = office.rows()
-    assert row.message.startswith("Not published, for it holds a secret: ")
+    assert row.message.startswith(f"Not published, for a secret is in {files.name}.part.ipynb, cell 2, ")
     assert "The run itself: died. The run was killed" in row.message
     assert "canary" not in row.message
 

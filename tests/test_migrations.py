@@ -180,3 +180,25 @@ def test_a_step_that_fails_leaves_nothing_half_made(fresh_url, opened, monkeypat
         with pytest.raises(RuntimeError, match="broken step"):
             opened()
     assert steps(opened()) == all_steps()
+
+
+def test_of_an_older_record_the_newest_times_of_each_scheduled_job_are_kept(fresh_url, opened):
+    old = database.connect(fresh_url)
+    if database.is_sqlite(old):
+        os.makedirs(os.path.dirname(old.database))
+    with database.writing(old):
+        for step in [step for step in all_steps() if step < "0007"]:
+            Runner(old, str(database.MIGRATIONS)).up(step)
+    database.execute(old, "INSERT INTO meta (name, value) VALUES ('database_id', '0123456789abcdef')")
+    rows = [
+        ("nightly", "a", 1.5),
+        ("nightly", "b", 3.5),
+        ("nightly", "c", 2.5),
+        ("weekly", "b", 9.5),
+        ("weekly", "c", 9.5),
+    ]
+    for row in rows:
+        database.execute(old, "INSERT INTO scheduled_job (name, timing, seen_at) VALUES (?, ?, ?)", row)
+    old.close()
+    kept = fetch(opened(), "SELECT schedule, name, timing, seen_at FROM scheduled_job ORDER BY name")
+    assert kept == [("deploy/schedule.toml", "nightly", "b", 3.5), ("deploy/schedule.toml", "weekly", "c", 9.5)]

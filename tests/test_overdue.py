@@ -94,14 +94,26 @@ def test_a_new_installation_is_not_late_for_times_before_it_was(db, office):
     assert [one.due_at for one in late(office, LATE + timedelta(days=3))] == [DUE + timedelta(days=3)]
 
 
+ADDED = '[jobs.weekly]\nnotebook = "small"\ncron = "0 7 * * 5"\nwithin = "5m"\n'
+
+
 def test_a_job_that_is_added_or_moved_is_not_late_for_times_before_that(office):
     assert [one.job.name for one in late(office)] == ["nightly"]
-    added = schedule_office.JOB + '[jobs.weekly]\nnotebook = "small"\ncron = "0 7 * * 5"\nwithin = "5m"\n'
-    assert [one.job.name for one in late(office, text=added)] == ["nightly"]
+    assert [one.job.name for one in late(office, text=schedule_office.JOB + ADDED)] == ["nightly"]
     moved = schedule_office.JOB.replace("30 7", "0 7")
     assert late(office, text=moved) == []
-    # As it was before, it is late as it was before.
-    assert [one.job.name for one in late(office)] == ["nightly"]
+    # As it was before, it is a new one, too.
+    assert late(office) == []
+    assert [one.due_at for one in late(office, LATE + timedelta(days=3))] == [DUE + timedelta(days=3)]
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_late"), [(DUE + 15 * MINUTE, True), (DUE + 15 * MINUTE + timedelta(seconds=1), False)]
+)
+def test_a_job_that_is_seen_first_soon_after_its_time_is_late_for_that(db, office, seen, is_late):
+    execute(db, "DELETE FROM scheduled_job")
+    assert late(office, seen) == []
+    assert [one.due_at for one in late(office)] == [DUE] * is_late
 
 
 def test_a_longer_deadline_makes_no_new_job(office):
@@ -160,10 +172,47 @@ def test_programs_are_told_in_utc(said, office):
     assert json.loads(out)["died"] == []
 
 
+def change(office, text):
+    schedule_office.write(office.folder, text)
+
+
+def test_a_job_that_is_taken_out_and_put_back_is_a_new_one(said, office):
+    assert said()[0] == 1
+    change(office, 'timezone = "Asia/Kolkata"\n' + ADDED)
+    assert said() == (0, "Nothing is overdue.\n", "")
+    change(office, schedule_office.JOB)
+    assert said() == (0, "Nothing is overdue.\n", "")
+
+
+@pytest.mark.parametrize("broken", ["[jobs", 'timezone = "Asia/Kolkata"', schedule_office.JOB.replace("45m", "soon"),
+                                    schedule_office.JOB.replace("Asia/Kolkata", "Asia")])  # fmt: skip
+def test_a_job_that_cannot_be_read_for_a_while_is_known_from_before(said, office, broken):
+    change(office, broken)
+    code, out, err = said()
+    assert (code, out) == (2, "No job could be looked at.\n")
+    assert "To fix: " in err
+    change(office, schedule_office.JOB)
+    assert "nightly  Fri 2026-11-27 07:30" in said()[1]
+
+
+def test_the_jobs_that_are_right_are_judged_and_the_mistakes_of_others_told(said, office):
+    change(
+        office, schedule_office.JOB + ADDED.replace("5m", "soon") + ADDED.replace("weekly", "third").replace("5m", "x")
+    )
+    code, out, err = said()
+    assert (code, out.splitlines()[0]) == (2, "1 overdue. Times are those of Asia/Kolkata.")
+    assert [line.split()[1] for line in err.splitlines()] == [
+        f"[schedule.jobs.{name}.within]" for name in ("weekly", "third")
+    ]
+    past_run(office, DUE, "done")
+    assert said()[1] == "1 of 3 jobs could be looked at; none of them is overdue.\n"
+
+
 def test_a_hundred_overdue_jobs_are_told_one_below_the_other(office):
     one = '[jobs.job{0}]\nnotebook = "small"\ncron = "0 7 * * *"\nwithin = "5m"\n'
     text = 'timezone = "UTC"\n' + "".join(one.format(number) for number in range(100))
+    known = schedule_office.read(office, text)
     late(office, DUE, text)
     found = late(office, DUE + timedelta(days=1), text)
     assert len(found) == 100
-    assert len(overdue_listing.listing(found, [], "UTC").splitlines()) == 202
+    assert len(overdue_listing.listing(known, found, []).splitlines()) == 202

@@ -95,7 +95,93 @@ def test_a_mail_that_cannot_go_stays_queued_and_goes_later(look, office, monkeyp
     assert len(mails(office)) == 1
 
 
+def test_a_mail_goes_out_though_the_disk_for_what_is_said_is_full(look, office, monkeypatch):
+    with monkeypatch.context() as patched, open("/dev/full", "w") as full:
+        patched.setattr("sys.stdout", full)
+        assert look()[0] == 1
+    assert len(mails(office)) == 1
+
+
 def test_without_an_address_nothing_is_mailed_and_the_answer_is_the_same(look, office, monkeypatch):
     monkeypatch.delenv("OPS_EMAIL")
     code, _ = look()
     assert (code, mails(office), queued(office)) == (1, [], [])
+
+
+def plain(mail):
+    """A mail's words without the breaks of its encoding."""
+    return mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=")
+
+
+WRONG = schedule_office.JOB.replace("45m", "soon").replace("30 7", "30 25")
+
+
+def test_a_schedule_that_is_wrong_is_mailed_once_with_every_mistake_and_what_to_do_first(look, office):
+    schedule_office.write(office.folder, WRONG)
+    code, err = look()
+    assert (code, look(LATE + timedelta(days=7))[0], err.count("[schedule.jobs.nightly.")) == (2, 2, 2)
+    [mail] = map(plain, mails(office))
+    assert "\nTo fix: write a length of time such as" in mail.replace("\r", "")
+    assert "[schedule.jobs.nightly.within] within = 'soon' is no length of time" in mail
+    assert "[schedule.jobs.nightly.cron] cron = '30 25 * * 1-5' is no cron expression" in mail
+    assert [state for _, state in queued(office)] == ["sent"]
+
+
+def test_other_mistakes_or_another_file_with_the_same_are_another_mail(look, office):
+    schedule_office.write(office.folder, WRONG)
+    look()
+    schedule_office.write(office.folder, WRONG.replace("30 25", "30 7"))
+    look()
+    assert len(mails(office)) == 2
+    (office.folder / "other").mkdir()
+    path = schedule_office.write(office.folder / "other", WRONG)
+    command.main(["overdue", "--mail", "--schedule", str(path)], office.folder)
+    assert len(mails(office)) == 3
+
+
+@pytest.mark.parametrize("broken", [None, "[jobs", "", "mail = 1"])
+def test_a_schedule_that_cannot_be_read_is_mailed(look, office, broken):
+    if broken is None:
+        (office.folder / "schedule.toml").unlink()
+    else:
+        schedule_office.write(office.folder, broken)
+    assert look()[0] == look()[0] == 2
+    [mail] = map(plain, mails(office))
+    assert "The schedule is wrong: " in mail
+    assert "- Jobs that are watched: none" in mail
+
+
+def test_a_mistake_hides_no_overdue_job_and_no_run_that_died(look, office):
+    schedule_office.write(office.folder, f'{schedule_office.JOB}[jobs.weekly]\nnotebook = "small"\n')
+    past_run(office, DUE - timedelta(days=1), "died", scheduled_as="")
+    assert look()[0] == 2
+    assert [key.partition(":")[0] for key, _ in queued(office)] == ["overdue", "run", "schedule"]
+    assert len(mails(office)) == 3
+
+
+def test_hundreds_of_mistakes_are_one_mail_that_says_how_many_there_are(look, office):
+    wrong = "".join(f'[jobs.job{number}]\nnotebook = "small"\nwithin = "1m"\n' for number in range(300))
+    schedule_office.write(office.folder, f'timezone = "UTC"\n{wrong}')
+    assert look()[0] == 2
+    [mail] = map(plain, mails(office))
+    assert "- Mistake 20: [schedule.jobs.job19.cron]" in mail
+    assert "- More mistakes: 280, told by: python -m notebooks schedule" in mail
+
+
+def test_a_mistake_with_a_secret_or_an_address_in_it_is_mailed_without_it(look, office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    parameters = 'parameters = { number = "correct-horse-battery", number2 = "https://example.com/" }\n'
+    schedule_office.write(office.folder, f'{schedule_office.JOB}{parameters}"https://example.com/a" = 1\n')
+    look()
+    [mail] = map(plain, mails(office))
+    assert "schedule.jobs.nightly.parameters.number" in mail
+    assert "correct-horse" not in mail
+    assert "https://" not in mail
+
+
+def test_without_an_address_the_log_says_that_nobody_is_told_of_a_wrong_schedule(look, office, monkeypatch, caplog):
+    monkeypatch.delenv("OPS_EMAIL")
+    schedule_office.write(office.folder, WRONG)
+    assert look()[0] == 2
+    assert "To fix: set OPS_EMAIL in .env" in caplog.text
+    assert queued(office) == []

@@ -51,6 +51,23 @@ def test_choices_may_be_told_in_the_meaning():
     assert parameter.kind == Literal["connect", "tls", "send"]
 
 
+@pytest.mark.parametrize(
+    ("line", "kinds"),
+    [
+        ('batch_csv: str = ""', (True, True)),
+        ("key_file: str | None = None", (True, True)),
+        ('save_path: str = "x"', (True, True)),
+        ('runs_folder: str = ""', (False, True)),
+        ('work_dir: str = ""', (False, True)),
+        ('canary: str = ""', (False, False)),
+        ("most_csv: int = 3", (False, False)),
+    ],
+)
+def test_a_text_is_a_path_by_the_end_of_its_name(line, kinds):
+    [parameter] = read_cell(line)
+    assert (parameter.is_file, parameter.is_path) == kinds
+
+
 def test_comments_empty_lines_and_the_import_of_literal_are_no_parameters():
     assert read_cell("# what to book\n\nfrom typing import Literal\n") == ()
 
@@ -69,6 +86,11 @@ def test_comments_empty_lines_and_the_import_of_literal_are_no_parameters():
         ('mode: Literal["a"] = "b"', "line 1: the default of mode is not one of 'a'"),
         ('mode: str = "c"  # one of: a, b', "line 1: the default of mode is not one of 'a', 'b'"),
         ("days: int = 1\ndays: int = 2", "line 2: gives days a second time"),
+        ("score: float = 1e999", "line 1: the default of score is not a number"),
+        ('note: str = "\\ud800"', "line 1: the default of note is not a text"),
+        ("days: int = {[]: 1}", "line 1: the default is computed"),
+        ("days: Literal[{[]: 1}] = 1", "line 1: the type Literal[{[]: 1}] is not known"),
+        ("days: int = 1\0", "line 1: is no Python"),
         ('api_key: str = ""', "line 1: api_key looks like a secret"),
     ],
 )

@@ -64,7 +64,7 @@ def test_a_text_is_read_by_its_parameters_type_alone(text, value):
     "text",
     ["days=007", "days=1_000", "days=7.0", "days=", "days= 7", "days=seven", "days=\u0667", "days=9999999999999999999",
      "dry_run=1", "dry_run=yes", "dry_run=", "score=nan", "score=inf", "score=1e999", "score=07.5", "score=1,5",
-     "mode=Book", "mode=", "limit=none", "batch_csv=\udcff"],
+     "mode=Book", "mode=", "limit=none", "batch_csv=\udcff", "batch_csv=a\0b"],
 )  # fmt: skip
 def test_what_would_have_to_be_guessed_is_refused_with_what_to_write(text):
     [finding] = findings_of("batch=b", text).values()
@@ -114,6 +114,10 @@ def test_a_notebooks_own_names_are_checked_by_their_annotations():
         ({"limit": True}, r"limit = True is not a whole number or None\."),
         ({"mode": "c"}, r"mode = 'c' is not one of 'a', 'b'\."),
         ({"score": None}, r"score = None is not a number\."),
+        ({"score": float("nan")}, r"score = nan is not a number\."),
+        ({"score": float("-inf")}, r"score = -inf is not a number\."),
+        ({"score": 10**400}, r"score = 10+ is not a number\."),
+        ({"batch": "a\0b"}, r"batch = 'a\\x00b' is not a text\."),
         ({"batch": ...}, r"batch is not given, and has no default\."),
     ],
 )

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 
+import key_samples
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer.config import MailSettings, check
-from store import addresses, database, redaction, session_keys
+from store import addresses, database, key_patterns, redaction, session_keys
 from store.errors import Refusal
 from store.known_secrets import KnownSecrets
 from store.redaction import RedactedStream, RedactingFormatter, masked_address, one_line, redact
@@ -43,6 +44,20 @@ def test_a_session_key_is_hidden_wherever_it_stands(text):
 ])  # fmt: skip
 def test_a_named_secret_is_hidden(text):
     assert SECRET not in redact(text)
+
+
+@pytest.mark.parametrize("key", [key for key, _ in key_samples.ISSUED])
+def test_a_key_that_anybody_issued_is_hidden_and_nothing_beside_it(key):
+    for text in (key, key.replace("\n", "\\n"), repr(key)[1:-1], f"{key}."):
+        assert redact(f"it is {text} To fix: take it out.").replace("***.", "***") == "it is *** To fix: take it out."
+    assert redact("\n".join([key] * 3)).replace("*", "").strip() == ""
+
+
+def test_the_letters_of_a_private_key_that_was_cut_off_are_hidden():
+    head, *lines = key_samples.ISSUED[1][0].splitlines()
+    for count in range(len(lines)):
+        shown = redact("\n".join([head, "Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-256-CBC,AB12", *lines[:count]]))
+        assert shown == "***"
 
 
 def test_known_values_are_hidden_without_a_name_and_the_longest_first():
@@ -109,6 +124,7 @@ def test_redacting_twice_is_redacting_once_and_one_line_is_one_line(text):
     "DEBUG: batch 3 lines 2-1001: 1000 created", "https://interviews.example.com:8000/interview",
     "[EMAIL FAILED] interview 4: 550 5.1.1 no such user To fix: correct the address.",
     "EMAIL_TOKEN_COMMAND: no program '/no/such' can be run.", "EMAIL_TOKEN_FILE: /run/token is not there.",
+    "To fix: give an absolute path of letters, digits and the signs ._/+@- only.", "1//0, SG. and xox are no keys",
     "EMAIL_HOST_PASSWORD: must be set with EMAIL_HOST_USER.", "OPS_TOKEN: is too short.",
     "The PostgreSQL database 'x' refused the user or the password. To fix: correct the user and password in DATABASE_URL.",
 ])  # fmt: skip
@@ -121,7 +137,7 @@ PIECES = st.one_of(
     st.sampled_from([
         "@", "***@", "@@", "***@example.com", "asha@example.com", '"odd one"@acme.org', "a***", "***", "example.com", " ", "%",
         "ila@[192.0.2.1]", "password=", "hunter2hunter2", "Cookie: ", "://u:p@h", "k1" + "a" * 48, KEY, KEY[:40], "\r\n",
-        "\x1b[0m",
+        "\x1b[0m", *(key for key, _ in key_samples.ISSUED),
     ]),
 )  # fmt: skip
 
@@ -129,7 +145,8 @@ PIECES = st.one_of(
 def at_length(text):
     """What `redact` gives without any look ahead: every expression is tried on every text."""
     text = redaction._KNOWN.hide(text)
-    text = redaction.SESSION_KEY.sub("***", text)
+    for expression in (session_keys.SESSION_KEY, *(expression for _, _, expression in key_patterns._ISSUED)):
+        text = expression.sub("***", text)
     text = redaction._URL_PASSWORD.sub(r"\1***@", text)
     if any(name in text.casefold() for name in redaction._SECRET_NAMES):
         text = redaction._COOKIES.sub(r"\1***", text)

@@ -22,7 +22,7 @@ from store.database import fetch
 
 ROWS = 100
 KILLS = ("kill", "stop", "kernel")
-LONGEST = {"booking_batch": 9.0}
+LONGEST = {"booking_batch": 9.0, "cancel_interviews": 7.0}
 RUNS = 4
 """So many runs may be needed at most after the kills: a mail of unknown fate is sent by a later one."""
 SHORT_LEASES = {"EMAIL_LEASE": "3", "EMAIL_DEADLINE": "2", "EMAIL_TIMEOUT": "1", "EMAIL_HOLD": "1"}
@@ -82,6 +82,23 @@ def batch_check(place):
     assert place.count("SELECT count(*) FROM interview_schedule WHERE state = 'booked'") == ROWS
     assert len(place.mails()) == ROWS
     place.check_mails()
+
+
+def cancel_given(place):
+    path = place.office.folder / "batch.csv"
+    booking_desk.write_file(path, requests())
+    place.desk.apply(path)
+    # They are told already, as by a mail server that has no mailbox here.
+    place.desk.deliver()
+    return {"cancel_csv": path, "dry_run": False}
+
+
+def cancel_check(place):
+    assert place.count("SELECT count(*) FROM interview WHERE state = 'cancelled' AND sequence = 1") == ROWS
+    assert place.count("SELECT count(*) FROM seat") == ROWS
+    assert place.count("SELECT count(*) FROM interview_schedule WHERE seat_id IS NOT NULL") == 0
+    assert place.count("SELECT count(*) FROM notification WHERE kind = 'cancelled' AND state = 'sent'") == ROWS
+    assert [len(copies) for copies in place.mails().values()] == [1] * ROWS
 
 
 def interview_given(_):
@@ -146,6 +163,7 @@ def reader_check(place):
 
 CASES = {
     "booking_batch": Case(batch_given, batch_check, f"{ROWS} unchanged; 0 mails sent now"),
+    "cancel_interviews": Case(cancel_given, cancel_check, f"{ROWS} unchanged; 0 mails sent now"),
     "book_interview": Case(interview_given, interview_check, "unchanged; its mail was sent before"),
     "load_questions": Case(questions_given, questions_check, "unchanged"),
     "review": Case(review_given, review_check, "rated 7.5, before 7.5"),
@@ -170,7 +188,7 @@ def place(db, desk, record_url, tmp_path):
         yield Place(JobOffice(tmp_path, db, environment, jobs.FOLDER), desk, address)
 
 
-BOTH = [(name, "sqlite") for name in CASES] + [("booking_batch", "postgresql")]
+BOTH = [(name, "sqlite") for name in CASES] + [(name, "postgresql") for name in ("booking_batch", "cancel_interviews")]
 
 
 @pytest.mark.long

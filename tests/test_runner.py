@@ -13,7 +13,7 @@ from job_office import JobOffice, is_alive, outputs, wait_until
 
 from mailer.verification import stages
 from notebooks import jobs
-from notebooks.runner import heart, runs, watch
+from notebooks.runner import heart, last_word, watch
 from notebooks.runner.run_files import RunFiles
 from store import job_locks, job_runs
 from store.database import execute, fetch
@@ -67,7 +67,7 @@ def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office
         raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
 
     monkeypatch.setattr(job_runs, "finish", away)
-    monkeypatch.setattr(runs, "_TELL_SECONDS", 0)
+    monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
     office.write("print(number)")
     result = office.run()
     assert (result.outcome, result.exit_code, office.files()) == ("done", 0, ALL)
@@ -240,6 +240,40 @@ def test_a_run_whose_notebook_cannot_be_written_has_failed(office):
     result = office.run(f"folder={office.runs / 'small'}")
     assert (result.outcome, result.exit_code) == ("failed", 1)
     assert "The run could not be written" in result.message
+
+
+def test_whatever_keeps_the_page_from_being_made_is_told_and_the_notebook_is_there(office, monkeypatch):
+    def broken(*_):
+        raise TypeError("an image is no text")
+
+    monkeypatch.setattr("notebooks.runner.page.write", broken)
+    office.write("print(number)")
+    result = office.run()
+    [row] = office.rows()
+    assert (result.outcome, result.exit_code, row.exit_code) == ("failed", 1, 1)
+    assert f"{result.files.page}: TypeError: an image is no text" in row.message
+    assert result.artefacts.keys() == row.artefacts.keys() == {"notebook", "log"}
+    assert fetch(office.db, "SELECT count(*) FROM job_lock") == [(0,)]
+
+
+def test_counts_that_cannot_be_read_fail_a_good_run_but_not_one_that_was_kept_back(office, monkeypatch):
+    def broken(_):
+        raise AttributeError("no counts")
+
+    monkeypatch.setattr("notebooks.counts.read", broken)
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
+    office.write("import os\nprint(os.environ['EMAIL_HOST_PASSWORD'] if number else '')")
+    result = office.run("number=0")
+    assert (result.outcome, result.artefacts.keys()) == ("failed", {"notebook", "page", "log"})
+    assert office.run().outcome == "blocked"
+
+
+def test_a_run_that_is_done_keeps_its_exit_code_where_nothing_can_be_printed(office):
+    office.write("print(number)")
+    full = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
+    with office.start("run", "small", before=full) as process:
+        _, errors = process.communicate(timeout=120)
+    assert (process.returncode, errors.count("\n"), office.rows()[0].outcome) == (0, 1, "done")
 
 
 def test_a_killed_runner_takes_its_kernel_along_is_told_as_died_and_the_next_run_does_the_work(office):

@@ -1,17 +1,20 @@
 """The runner tells ops of a run that did not end well: once, with its end, and tried at once."""
 
 import logging
+import signal
 import time
 from email import message_from_bytes, policy
 
 import job_office
 import pytest
 from facts_of_mails import FAILED_JOB
-from job_office import JobOffice
+from job_office import JobOffice, wait_until
 from smtp_server import FROM, SILENCE, SmtpServer
 
+from notebooks.runner import alerts as runner_alerts
 from notebooks.runner.alerts import OpsAlert
 from store import alerts, job_runs, outbox
+from store.database import fetch
 from store.job_runs import JobEnd, JobStart
 
 OPS, CANARY = "ops@example.com", "canary-5f2c9e1b7d"
@@ -121,7 +124,7 @@ def test_mail_that_is_not_set_up_is_said_once_with_its_fix(db, ended, capsys):
     assert alerts.mail_of(db, key).state == "queued"
 
 
-@pytest.mark.parametrize("error", [RuntimeError(f"password={CANARY}"), KeyboardInterrupt()])
+@pytest.mark.parametrize("error", [RuntimeError(f"password={CANARY}"), MemoryError()])
 def test_nothing_that_goes_wrong_there_changes_how_the_run_ended(ended, mail_to, capsys, monkeypatch, error):
     def broken(*_, **__):
         raise error
@@ -143,6 +146,21 @@ def test_a_server_that_drips_is_left_after_the_mails_deadline(ended, mail_to, ca
         alert.send()
     assert time.monotonic() - began < 20
     assert "timeout" in capsys.readouterr().err
+
+
+def test_a_try_that_takes_too_long_is_left_and_its_mail_is_soon_free_for_others(
+    db, ended, mail_to, capsys, monkeypatch
+):
+    monkeypatch.setattr(runner_alerts, "TRY_SECONDS", 1.0)
+    alert, key = ended()
+    with SmtpServer({"BANNER": SILENCE}) as server:
+        mail_to(server.port, EMAIL_TIMEOUT="30", EMAIL_DEADLINE="600", EMAIL_LEASE="900")
+        alert.send()
+        [(lease,)] = fetch(db, "SELECT lease_until FROM notification WHERE alert_key = ?", (key,))
+    said = capsys.readouterr().err
+    assert said.startswith("notebooks: the alert to ops: the try to send it was left: it had not ended after 1 s.")
+    assert "It stays queued for `python -m mailer deliver`" in said
+    assert lease is None or lease - time.time() < 100
 
 
 @pytest.fixture
@@ -183,3 +201,35 @@ def test_a_failed_job_keeps_its_exit_code_where_mail_is_not_set_up(office):
     code, _, said = office.command("run", "small")
     assert (code, said.count("the alert to ops: mail is not set up: ")) == (1, 1)
     assert outbox.waiting_alerts(office.db, resend=True) == 1
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_only_the_try_to_send_and_the_run_keeps_its_exit_code(office, number):
+    office.write("print(1)")
+    office.runs.write_text("a file: this run ends before it begins", encoding="utf-8")
+    with SmtpServer({"BANNER": SILENCE}) as server:
+        office.environment |= {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port),
+                               "DEFAULT_FROM_EMAIL": FROM, "JOB_STARTED_BY": "cron"}  # fmt: skip
+        with office.start("run", "small") as process:
+            assert process.stdout.readline() == "small: wrong_settings (exit code 2)\n"
+            wait_until(lambda: server.connections)
+            process.send_signal(number)
+            said = process.communicate(timeout=15)[1].splitlines()
+    assert (process.returncode, len(said)) == (2, 2)
+    assert said[1].startswith(
+        "notebooks: the alert to ops: the try to send it was left: a signal came. It stays queued"
+    )
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_the_signal_that_stopped_a_run_does_not_keep_its_mail_back(office):
+    here = office.folder / "here"
+    office.write(f"import time\nfrom pathlib import Path\nPath({str(here)!r}).touch()\ntime.sleep(60)")
+    office.environment["JOB_STARTED_BY"] = "cron"
+    with office.start("run", "small") as process:
+        wait_until(here.exists, 60)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[0]
+    assert (process.returncode, said.splitlines()[-1]) == (143, "small: stopped (exit code 143)")
+    assert alerts.mail_of(office.db, alerts.key_of(office.rows()[0].name)).state == "sent"

@@ -8,7 +8,7 @@ import schedule_office
 from job_office import JobOffice
 
 from notebooks.runner import Limits
-from notebooks.schedule import FILE, read
+from notebooks.schedule import FILE, inspect, read
 from store.errors import SettingsError
 
 PARAMETERS = """
@@ -20,6 +20,7 @@ dry_run: bool = True  # any
 """
 HEAD = 'timezone = "Asia/Kolkata"\n[jobs.nightly]\n'
 JOB = f'{HEAD}notebook = "small"\ncron = "30 7 * * *"\nwithin = "45m"\n'
+OTHER = '[jobs.weekly]\nnotebook = "small"\ncron = "30 2 * * 0"\nwithin = "45m"\n'
 
 
 @pytest.fixture
@@ -104,9 +105,18 @@ def test_a_secret_is_refused_and_not_repeated(office):
     assert "hunter2" not in str(found)
 
 
-@pytest.mark.parametrize("zone", ['"+05:30"', '"Z"', '""', '"IST-5"', "5.5", '"../etc/passwd"'])
+@pytest.mark.parametrize("zone", ['"+05:30"', '"Z"', '""', '"IST-5"', "5.5", "[]", '"../etc/passwd"', '"localtime"',
+                                  '"Factory"', '"posixrules"', '"posix/Europe/Berlin"', '"right/UTC"',
+                                  '"asia/kolkata"'])  # fmt: skip
 def test_a_zone_is_a_name_that_every_scheduler_knows(office, zone):
-    assert list(faults(office, JOB.replace('"Asia/Kolkata"', zone))) == ["timezone"]
+    found = faults(office, JOB.replace('"Asia/Kolkata"', zone))
+    assert list(found) == ["timezone"]
+    assert "is no zone that all schedulers know. To fix: write a name like" in found["timezone"]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Etc/GMT+5", "America/Argentina/Buenos_Aires", "EST5EDT"])
+def test_any_zone_of_the_iana_may_be_a_schedules(office, zone):
+    assert schedule_office.read(office, JOB.replace("Asia/Kolkata", zone)).zone == zone
 
 
 @pytest.mark.parametrize("field", ['within = "0s"', 'within = "9000h"', "within = 45"])
@@ -114,15 +124,52 @@ def test_lengths_that_cannot_be_are_refused(office, field):
     assert list(faults(office, JOB.replace('within = "45m"', field))) == ["jobs.nightly.within"]
 
 
-def test_a_time_that_summer_time_skips_is_told_with_its_day(office):
-    text = JOB.replace("Asia/Kolkata", "Europe/Berlin").replace("30 7", "30 2")
-    told = faults(office, text)["jobs.nightly.cron"]
-    assert "2027-03-28 02:30 does not exist in Europe/Berlin" in told
-    assert "choose another time of day" in told
+def test_a_time_that_summer_time_skips_is_told_with_its_day_beside_what_else_is_wrong(office):
+    text = (JOB + OTHER).replace("Asia/Kolkata", "Europe/Berlin").replace('small"\ncron = "30 2', 'smal"\ncron = "30 2')
+    found = faults(office, text)
+    assert found.keys() == {"jobs.weekly.notebook", "jobs.weekly.cron"}
+    assert "2027-03-28 02:30 does not exist in Europe/Berlin" in found["jobs.weekly.cron"]
+    assert "choose another time of day" in found["jobs.weekly.cron"]
+
+
+def inspected(office, text):
+    return inspect(schedule_office.write(office.folder, text), office.folder)
+
+
+def test_a_job_that_is_wrong_leaves_the_others_right(office):
+    known = inspected(office, f"mail = true\n{JOB}{OTHER.replace('45m', 'soon')}")
+    assert [job.name for job in known.jobs] == ["nightly"]
+    assert known.job("nightly").job.scheduled_as == "nightly"
+    assert [finding.id for finding in known.findings] == ["schedule.mail", "schedule.jobs.weekly.within"]
+    assert dict(known.crons) == {"nightly": "30 7 * * *", "weekly": "30 2 * * 0"}
+
+
+def test_of_a_job_that_is_wrong_only_its_own_mistakes_are_told(office):
+    known = inspected(office, JOB.replace("45m", "late") + OTHER.replace("45m", "soon"))
+    with pytest.raises(SettingsError) as refused:
+        known.job("weekly")
+    assert [finding.id for finding in refused.value.findings] == ["schedule.jobs.weekly.within"]
+
+
+@pytest.mark.parametrize(("text", "place"), [("[jobs", "schedule"),
+                                             (JOB.replace("Asia/Kolkata", "Asia"), "schedule.timezone"),
+                                             ('timezone = "UTC"', "schedule.jobs")])  # fmt: skip
+def test_without_a_file_that_can_be_read_or_a_zone_no_job_is_right(office, text, place):
+    known = inspected(office, text)
+    assert known.jobs == ()
+    with pytest.raises(SettingsError) as refused:
+        known.job("nightly")
+    assert [finding.id for finding in refused.value.findings] == [place]
+
+
+def test_a_job_that_ran_for_years_is_not_wrong_once_the_clocks_come_to_skip_its_time(office):
+    known = inspected(office, OTHER.replace("[jobs", 'timezone = "Europe/Berlin"\n[jobs'))
+    assert (known.findings, known.job("weekly").cron) == ([], "30 2 * * 0")
 
 
 @pytest.mark.parametrize(("text", "place"), [("", "timezone"), ('timezone = "UTC"', "jobs"), ("[jobs", "schedule"),
                                              ('timezone = "UTC"\njobs = 3', "jobs"), ("x = \x00", "schedule"),
+                                             (f"x = {'[' * 9999}", "schedule"),
                                              ('timezone = "UTC"\n[jobs]\na = 1', "jobs.a")])  # fmt: skip
 def test_what_is_no_schedule_is_refused(office, text, place):
     assert place in faults(office, text)

@@ -71,13 +71,42 @@ def test_an_unknown_job_is_told_with_the_nearest(said):
     assert "has no job 'nightyl'. To fix: did you mean nightly?" in err
 
 
-def test_a_schedule_that_is_wrong_exits_with_2_whatever_is_asked(said, office):
-    schedule_office.write(office.folder, schedule_office.JOB.replace("45m", "soon"))
-    for arguments in (("run", "--job", "nightly"), ("schedule",), ("schedule", "--cron"), ("overdue",)):
-        code, out, err = said(*arguments)
+OTHER = '[jobs.weekly]\nnotebook = "small"\ncron = "0 2 * * 0"\nwithin = "45m"\n'
+
+
+def test_nothing_is_written_for_schedulers_from_a_schedule_with_any_mistake(said, office):
+    schedule_office.write(office.folder, schedule_office.JOB + OTHER.replace("45m", "soon"))
+    for arguments in ((), ("--cron",), ("--systemd", str(office.folder / "units"))):
+        code, out, err = said("schedule", *arguments)
         assert (code, out) == (2, "")
-        assert "[schedule.jobs.nightly.within]" in err
+        assert "[schedule.jobs.weekly.within]" in err
+    assert not (office.folder / "units").exists()
+
+
+def test_a_job_runs_whatever_is_wrong_with_another_and_not_if_it_is_wrong_itself(said, office):
+    schedule_office.write(office.folder, f"mail = true\n{schedule_office.JOB}{OTHER.replace('45m', 'soon')}")
+    assert said("run", "--job", "nightly", "--check")[0] == 0
+    code, out, err = said("run", "--job", "weekly")
+    assert (code, out) == (2, "")
+    assert "[schedule.jobs.weekly.within]" in err
     assert office.rows() == []
+
+
+def test_no_job_runs_if_the_file_cannot_be_read_or_has_no_zone(said, office):
+    for text in ("[jobs.nightly", schedule_office.JOB.replace("Asia/Kolkata", "localtime")):
+        schedule_office.write(office.folder, text)
+        code, _, err = said("run", "--job", "nightly", "--check")
+        assert (code, err.count("\n")) == (2, 1)
+        assert "[schedule" in err
+
+
+def test_a_time_that_the_clocks_skip_is_refused_for_schedulers_files_and_runs_on_where_it_was_scheduled(said, office):
+    schedule_office.write(office.folder, (schedule_office.JOB + OTHER).replace("Asia/Kolkata", "Europe/Berlin"))
+    code, _, err = said("schedule", "--cron")
+    assert code == 2
+    assert "2027-03-28 02:00 does not exist in Europe/Berlin" in err
+    assert said("run", "--job", "weekly", "--check")[0] == 0
+    assert said("overdue") == (0, "Nothing is overdue.\n", "")
 
 
 def test_who_asks_whether_a_job_is_due_never_waits_and_starts_it_once_more(office):
@@ -100,11 +129,10 @@ def test_a_notebook_named_after_its_options_is_found(office, capsys):
     assert capsys.readouterr().out.startswith("small can be run with: number = 2")
 
 
-def starts_when(office, monkeypatch, now):
+def starts_when(office, monkeypatch, now, text=schedule_office.JOB):
     """Whether a scheduler that asks at this time would start the job; nothing is run."""
     monkeypatch.setattr(times, "now", lambda: now)
-    job = schedule_office.read(office).job("nightly")
-    return schedule_commands.is_due(office.db, job)
+    return schedule_commands.is_due(office.db, schedule_office.read(office, text).job("nightly"))
 
 
 def test_a_job_is_started_once_for_each_of_its_times(office, monkeypatch):
@@ -120,9 +148,26 @@ def test_a_job_is_started_once_for_each_of_its_times(office, monkeypatch):
     assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=15))
 
 
-def test_a_job_that_is_new_in_the_schedule_waits_for_its_next_time(office, monkeypatch):
-    due_at = schedule_office.NOW.replace(hour=2)
-    assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=10))
+DUE = schedule_office.NOW.replace(hour=2)
+
+
+@pytest.mark.parametrize(("late", "starts"), [({"seconds": 0.4}, True), ({"minutes": 15}, True),
+                                              ({"minutes": 15, "seconds": 1}, False),
+                                              ({"minutes": 40}, False)])  # fmt: skip
+def test_a_job_that_is_seen_first_soon_after_its_time_is_started_and_a_later_one_waits(
+    office, monkeypatch, late, starts
+):
+    assert starts_when(office, monkeypatch, DUE + timedelta(**late)) is starts
+    # The next look is not the first.
+    assert starts_when(office, monkeypatch, DUE + timedelta(minutes=42)) is starts
+
+
+def test_a_job_that_is_moved_and_moved_back_waits_for_its_next_time(office, monkeypatch):
+    assert not starts_when(office, monkeypatch, DUE - timedelta(hours=20))
+    moved = schedule_office.JOB.replace("30 7", "0 6")
+    assert not starts_when(office, monkeypatch, DUE - timedelta(hours=1), moved)
+    assert not starts_when(office, monkeypatch, DUE + timedelta(minutes=16))
+    assert starts_when(office, monkeypatch, DUE + timedelta(days=3))
 
 
 def test_what_is_not_due_starts_nothing_and_says_nothing(said, office):

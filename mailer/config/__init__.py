@@ -2,7 +2,7 @@
 
 from mailer.account import Account
 from mailer.config.checking import Checked, check
-from mailer.config.mail_settings import MailSettings
+from mailer.config.mail_settings import MailSettings, know_secrets
 from mailer.config.readings import Repair
 
-__all__ = ["Account", "Checked", "MailSettings", "Repair", "check"]
+__all__ = ["Account", "Checked", "MailSettings", "Repair", "check", "know_secrets"]

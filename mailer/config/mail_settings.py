@@ -1,10 +1,12 @@
 """The mail settings as they are typed. What they mean is told by `config`."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from pydantic import BeforeValidator, SecretStr
 
 from mailer.account import PASSWORD, RESEND
+from store.errors import SettingsError
 from store.settings import FromEnvironment
 
 # Raw text, so that one check can report all that was mistyped instead of the first.
@@ -49,3 +51,9 @@ class MailSettings(FromEnvironment):
     dns_server: Text = ""
     sandbox_mailbox: Text = "var/mailbox"
     allow_local_links: Text = ""
+
+
+def know_secrets() -> None:
+    """From here on nothing of this process shows a mail password. What is wrong with the settings is told by who mails."""
+    with suppress(SettingsError):
+        MailSettings.load()

@@ -1,7 +1,6 @@
 """One parameter of a notebook as a field of the form: its widget, and the text that the command line takes for it."""
 
 import html
-import re
 from typing import Any, Literal, get_args, get_origin
 
 import ipywidgets as widgets
@@ -14,7 +13,6 @@ from store.errors import Finding, StoreError
 
 EXACT = 2**53 - 1
 """Beyond it, a browser's numbers are no longer those that were typed (ECMA-262, Number.MAX_SAFE_INTEGER)."""
-_FILE = re.compile(r"_(?:csv|file|path)$")
 _UNCHOSEN = ("(choose)", REQUIRED)
 _NAMES = {"description_width": "11em"}
 _FAULT = f"border-left: 3px solid {BAD}; padding-left: 0.5em; margin: 0 0 0.4em 11.5em; line-height: 1.4"
@@ -59,7 +57,7 @@ class Field:
     def missing_file(self) -> Finding | None:
         """What is wrong with a file's path that was given."""
         name, given = self.parameter.name, self.widget.value
-        if not (is_file(self.parameter) and given):
+        if not (self.parameter.is_file and given):
             return None
         try:
             path = places.resolve(given)
@@ -69,11 +67,6 @@ class Field:
             return Finding(f"parameters.{name}", f"{name}: {given[:80]!r} is no path ({error}).", "correct it.")
         what = f"{name}: there is {'a folder' if path.is_dir() else 'no file'} at {places.shown(path)[:200]}."
         return Finding(f"parameters.{name}", what, "correct it; in the file browser: right-click the file, Copy Path.")
-
-
-def is_file(parameter: Parameter) -> bool:
-    """Whether the parameter is the path of a file that must be there, told by its name: `batch_csv`."""
-    return kinds.inner(parameter.kind) is str and _FILE.search(parameter.name) is not None
 
 
 def _widget(parameter: Parameter) -> widgets.ValueWidget:

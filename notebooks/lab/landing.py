@@ -19,6 +19,7 @@ TASKS = (
     ("book candidates from a file and mail them", "booking_batch"),
     ("see how a batch would fare on a bad day of the mail server", "rehearsal"),
     ("book one candidate, and see the mail and the page", "book_interview"),
+    ("cancel interviews, by their codes or by the file that was booked", "cancel_interviews"),
     ("read what candidates answered, and rate it", "review"),
     ("see which jobs ran, and what failed", "job_history"),
 )

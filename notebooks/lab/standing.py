@@ -90,11 +90,12 @@ def _last_runs(db: Database) -> dict[str, JobRunRow]:
 
 def _overdue(db: Database) -> list[Line]:
     """A line for each overdue job of the schedule; none of a job that nobody has looked after yet."""
-    now = times.now()
-    try:
-        plan = schedule.read(schedule.FILE, now)
-    except SettingsError as wrong:
-        return [Line("Jobs", WRONG, found.what, found.fix) for found in wrong.findings]
+    plan, now = schedule.inspect(schedule.FILE), times.now()
+    wrong = [Line("Jobs", WRONG, found.what, found.fix) for found in plan.findings]
+    return wrong + _late(db, plan, now)
+
+
+def _late(db: Database, plan: schedule.Schedule, now: datetime) -> list[Line]:
     known = set(fetch(db, "SELECT name, timing FROM scheduled_job"))
     watched = tuple(job for job in plan.jobs if (job.name, job.timing) in known)
     if not watched:

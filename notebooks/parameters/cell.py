@@ -1,4 +1,7 @@
-"""A notebook's parameters cell: what may be given to it, read without running anything."""
+"""A notebook's parameters cell: what may be given to it, read without running anything.
+
+A text whose name ends in `_csv`, `_file` or `_path` is the path of a file, one in `_folder` or `_dir` that of a folder.
+"""
 
 import ast
 import io
@@ -17,6 +20,7 @@ from store.errors import StoreError
 TAG = "parameters"
 REQUIRED = ...
 """The default that is none: `name: str = ...` must be given."""
+_FILE, _FOLDER = re.compile(r"_(?:csv|file|path)$"), re.compile(r"_(?:folder|dir)$")
 _CHOICES = re.compile(r"\bone of: ([^;]+)$")
 _LINE = "write each line as name: type = value  # meaning (such as days: int = 30  # how far to look back)"
 
@@ -37,6 +41,19 @@ class Parameter:
     @property
     def is_required(self) -> bool:
         return self.default is REQUIRED
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is the path of a file, told by its name: `batch_csv`."""
+        return self._is_text_named(_FILE)
+
+    @property
+    def is_path(self) -> bool:
+        """Whether it is the path of a file or a folder, told by its name."""
+        return self.is_file or self._is_text_named(_FOLDER)
+
+    def _is_text_named(self, ending: re.Pattern[str]) -> bool:
+        return kinds.inner(self.kind) is str and ending.search(self.name) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +87,9 @@ def read_cell(source: str, place: str = "the notebook") -> tuple[Parameter, ...]
     """The parameters of a cell's source, in order. Raises CellRefused, naming the line."""
     try:
         statements = ast.parse(source).body
-    except SyntaxError as error:
-        raise _refused(place, error.lineno or 1, "is no Python") from None
+    except (SyntaxError, ValueError) as error:
+        # Python up to 3.11.3 tells a zero byte as a ValueError, without its line.
+        raise _refused(place, getattr(error, "lineno", None) or 1, "is no Python") from None
     comments = _comments(source)
     found: dict[str, Parameter] = {}
     for statement in statements:
@@ -111,7 +129,7 @@ def _parameter(statement: ast.stmt, meaning: str, place: str) -> Parameter:
 def _kind(annotation: ast.expr, meaning: str, place: str, line: int) -> Any:
     try:
         kind = kinds.kind_of(annotation)
-    except ValueError:
+    except (ValueError, TypeError):
         fix = "use str, int, float, bool, Literal[...], or one of them | None"
         raise _refused(place, line, f"the type {ast.unparse(annotation)[:60]} is not known", fix) from None
     listed = _CHOICES.search(meaning)
@@ -121,7 +139,7 @@ def _kind(annotation: ast.expr, meaning: str, place: str, line: int) -> Any:
 def _default(value: ast.expr, place: str, line: int) -> object:
     try:
         return ast.literal_eval(value)
-    except ValueError:
+    except (ValueError, TypeError):
         raise _refused(
             place, line, "the default is computed", "write it out, or ... for one that must be given"
         ) from None

@@ -4,8 +4,8 @@ A kind is what stands behind the colon in the parameters cell, as Python has it:
 """
 
 import ast
-import math
 import re
+import sys
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin
 
@@ -15,18 +15,20 @@ _LENIENT = {float: (float, int)}
 # Without signs that Python would take besides: 1_000, leading zeros, digits of other scripts, inf, nan.
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+# Bytes that are no UTF-8 arrive as surrogates, which no notebook can hold; no command line can hold a zero.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
 _TRUTH = {"true": True, "false": False}
 _WORDS = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
 _FIXES = {
     bool: "write true or false.",
     int: "write a whole number of at most 18 digits, without leading zeros.",
     float: "write a number such as 7.5, without leading zeros.",
-    str: "write a text that is valid UTF-8.",
+    str: "write a text that is valid UTF-8, without zero bytes.",
 }
 
 
 def kind_of(annotation: ast.expr) -> Any:
-    """The kind that an annotation means. Raises ValueError for one that is not known."""
+    """The kind that an annotation means. Raises ValueError or TypeError for one that is not known."""
     match annotation:
         case ast.Name(id=name) if name in BASIC:
             return BASIC[name]
@@ -74,7 +76,14 @@ def fits(kind: Any, value: object) -> bool:
     wanted = inner(kind)
     if get_origin(wanted) is Literal:
         return any(type(value) is type(choice) and value == choice for choice in get_args(wanted))
-    return type(value) in _LENIENT.get(wanted, (wanted,))
+    return type(value) in _LENIENT.get(wanted, (wanted,)) and _can_be_written(wanted, value)
+
+
+def _can_be_written(wanted: Any, value: Any) -> bool:
+    """Whether `read` could give this value of a type: no infinite number, no text that a command line cannot take."""
+    if wanted is float:
+        return abs(value) <= sys.float_info.max
+    return wanted is not str or _UNFIT.search(value) is None
 
 
 def fix(kind: Any) -> str:
@@ -98,10 +107,9 @@ def read(kind: Any, text: str) -> object:
         return _read_truth(text)
     if wanted is int and _WHOLE.fullmatch(text):
         return int(text)
-    if wanted is float and _NUMBER.fullmatch(text) and math.isfinite(float(text)):
+    if wanted is float and _NUMBER.fullmatch(text) and _can_be_written(float, float(text)):
         return float(text)
-    # Bytes that are no UTF-8 arrive as surrogates, which no notebook can hold.
-    if wanted is str and not any("\ud800" <= sign <= "\udfff" for sign in text):
+    if wanted is str and _can_be_written(str, text):
         return text
     raise ValueError(text)
 

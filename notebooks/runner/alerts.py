@@ -4,12 +4,14 @@ What is told is in `store.alerts`; a mail that does not go now stays queued for 
 """
 
 import logging
-import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from notebooks import printing
+from notebooks.runner.bounded_call import CallLeft, call_within
 from store import alerts
 from store.alerts import AlertMail
 from store.database import Database
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from mailer.account import Account
     from mailer.delivery import DeliveryReport
 
+TRY_SECONDS = 20.0
+"""So long the try may take: the mail's own limits are for whoever delivers, and a run that has ended is to end."""
+_STEP_SECONDS, _LEASE_SECONDS = 15.0, 60.0
+"""A step that takes longer is told as the server's; a mail that was left is free again after so long."""
 _LATER = " It stays queued for `python -m mailer deliver`."
 
 
@@ -29,7 +35,7 @@ class OpsAlert:
 
     def __init__(self, db: Database, settings: Settings | None):
         self._db, self._settings = db, settings
-        self._key = ""
+        self._key, self._stop = "", threading.Event()
 
     def queue(self, run_id: int) -> None:
         """Queues the alert if the run, whose end is recorded, did not end well; in the caller's transaction."""
@@ -38,46 +44,51 @@ class OpsAlert:
         alert = alerts.of_ended(self._db, run_id)
         self._key = alert.key if alert and alerts.queue(self._db, self._settings, alert) else ""
 
-    def send(self) -> None:
-        """Tries once to send what was queued, for at most the mail's own deadline; trouble is one line on stderr."""
+    def send(self, is_asked: Callable[[], bool] = lambda: False) -> None:
+        """Tries once to send what was queued, for TRY_SECONDS or until `is_asked`; trouble is one line on stderr."""
         if not self._key:
             return
         try:
-            trouble = self._send()
-        except KeyboardInterrupt:
-            trouble = f"stopped before it was sent.{_LATER}"
+            trouble = call_within(TRY_SECONDS, self._send, is_asked)
+        except CallLeft as left:
+            self._stop.set()
+            trouble = f"the try to send it was left: {left}.{_LATER}"
         except Exception as error:  # noqa: BLE001 - told; how a run ended never depends on its mail
             trouble = _first_line(error) + _LATER
         if trouble:
-            print(f"notebooks: the alert to ops: {redact(one_line(trouble))}", file=sys.stderr)
+            printing.complain(f"the alert to ops: {redact(one_line(trouble))}")
 
     def _send(self) -> str:
         """What kept the mail back; empty if it is sent."""
         # Here, for a run that ends well needs none of it.
         from mailer.config import MailSettings, check
 
-        mail = alerts.mail_of(self._db, self._key)
-        if mail is None:
-            # Its transaction was rolled back, and that was told.
-            return ""
-        account = check(MailSettings.load(), self._settings).usable()
-        report = self._delivered(account, mail)
-        mail = alerts.mail_of(self._db, self._key)
-        return "" if mail is None or mail.state == "sent" else _trouble(mail, report)
+        try:
+            mail = alerts.mail_of(self._db, self._key)
+            if mail is None:
+                # Its transaction was rolled back, and that was told.
+                return ""
+            account = check(MailSettings.load(), self._settings).usable()
+            report = self._delivered(_hurried(account), mail)
+            mail = alerts.mail_of(self._db, self._key)
+            return "" if mail is None or mail.state == "sent" else _trouble(mail, report)
+        finally:
+            self._db.close()
 
     def _delivered(self, account: "Account", mail: AlertMail) -> "DeliveryReport":
         from mailer.delivery import deliver
 
-        stop = threading.Event()
-        timer = threading.Timer(account.deadline, stop.set)
-        timer.daemon = True
-        timer.start()
-        try:
-            with _quiet():
-                return deliver(self._db, account=account, settings=self._settings, ring=None, mail_id=mail.id,
-                               trace=False, stop=stop)  # fmt: skip
-        finally:
-            timer.cancel()
+        with _quiet():
+            return deliver(self._db, account=account, settings=self._settings, ring=None, mail_id=mail.id,
+                           trace=False, stop=self._stop)  # fmt: skip
+
+
+def _hurried(account: "Account") -> "Account":
+    """The account with limits that end within the try; a mail that goes on after it is nobody else's meanwhile."""
+    return replace(
+        account, timeout=min(account.timeout, _STEP_SECONDS), deadline=min(account.deadline, TRY_SECONDS),
+        lease=min(account.lease, _LEASE_SECONDS),
+    )  # fmt: skip
 
 
 @contextmanager

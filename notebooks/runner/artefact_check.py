@@ -2,32 +2,28 @@
 
 import base64
 import html
+import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from store.session_keys import SESSION_KEY
+from notebooks.runner import regular_files
+from store import key_patterns
+from store.known_secrets import is_no_word
 
 SHORTEST_SECRET = 6
 """A shorter secret is an ordinary word too often: its places cannot be told from those of the word."""
-_PATTERNS = (
-    ("a session_key", SESSION_KEY),
-    ("a private key", re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----")),
-    ("an AWS access key", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
-    ("a Google token", re.compile(r"\bya29\.[0-9A-Za-z_\-]{20,}|\b1//0[0-9A-Za-z_\-]{30,}|\bAIza[0-9A-Za-z_\-]{35}\b")),
-    ("a GitHub token", re.compile(r"\b(?:gh[pousr]_[0-9A-Za-z]{36,}|github_pat_[0-9A-Za-z_]{40,})\b")),
-    ("a SendGrid key", re.compile(r"\bSG\.[0-9A-Za-z_\-]{22}\.[0-9A-Za-z_\-]{43}\b")),
-    ("a Slack token", re.compile(r"\bxox[abeoprs]-[0-9A-Za-z\-]{10,}")),
-    ("a signed token (JWT)", re.compile(r"\beyJ[0-9A-Za-z_\-]{8,}\.eyJ[0-9A-Za-z_\-]{8,}\.[0-9A-Za-z_\-]{8,}")),
-    ("a login in a web address", re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]")),
-)
+_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]")
 _EMBEDDED = re.compile(r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/=\s]*", re.ASCII)
+_EMBEDDING = "data:image/png;base64,"
 _PICTURES = ("image/png", "image/jpeg", "application/pdf")
 """Random letters, in which a pattern turns up by chance."""
 _KEPT = 20
+_BLOCK_CHARS = 65_536
+"""So much of a log or page is looked at as one; its lines are only where something is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +39,62 @@ class Hit:
 
 
 class ArtefactCheck:
-    """Looks for these secrets, as they are and as they are written in web addresses, HTML, JSON, base64 and hex, or backwards."""
+    """Looks for these secrets, as they are, as web addresses, HTML, JSON, base64 and hex have them, and backwards.
+
+    Where that could be nothing else they are found with white space between their letters, too, over line ends as well.
+    """
 
     def __init__(self, secrets: Iterable[str]):
         known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
         forms = {form for secret in known for form in _forms(secret)}
-        # One expression for all: a large notebook is read once.
-        listed = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True))
-        self._known = re.compile(listed) if listed else None
+        tight = {form: _tight(form) for form in forms if _is_no_chance(_tight(form))}
+        self._exact, self._tight = sorted(forms - tight.keys()), sorted(set(tight.values()))
+        self._longest = max(map(len, self._tight), default=0)
 
     def hits(self, path: Path) -> list[Hit]:
-        """Where the file holds something secret, at most 20 places. A notebook is told by cells, other files by lines."""
-        found = []
-        for place, text in _pieces(path):
-            found += [Hit(path, place, what) for what in self._found(text)]
-            if len(found) >= _KEPT:
-                break
-        return found[:_KEPT]
+        """Where the file holds something secret, at most 20 places. A notebook is told by cells, other files by lines.
 
-    def _found(self, text: str) -> Iterator[str]:
+        Raises OSError for a file that cannot be read, or is no regular file.
+        """
+        found = _in_notebook if path.suffix == ".ipynb" else _in_lines
+        return [Hit(path, place, what) for place, what in itertools.islice(found(self, path), _KEPT)]
+
+    def found(self, text: str, before: str = "") -> Iterator[str]:
+        """What is secret in a text; `before` is the end of what stands before it, as `end` gives it."""
+        if self._holds_secret(text, before):
+            yield "a secret of the settings"
+            return
+        yield from _looks(_EMBEDDED.sub("", text))
+
+    def is_clean(self, text: str, before: str) -> bool:
+        """Whether nothing can be found in any line of the text; False also for what only may be something."""
+        return not (self._holds_secret(text, before) or any(_looks(text)))
+
+    def end(self, text: str, before: str = "") -> str:
+        """The last letters of a text, in which a secret may have begun."""
+        return (before + _tight(text[-_BLOCK_CHARS:]))[-self._longest :] if self._longest else ""
+
+    def _holds_secret(self, text: str, before: str) -> bool:
         for shown in {text, html.unescape(text), html.unescape(html.unescape(text))}:
-            if self._known and self._known.search(shown):
-                yield "a secret of the settings"
-                return
-        plain = _EMBEDDED.sub("", text)
-        yield from (what for what, pattern in _PATTERNS if pattern.search(plain))
+            letters = before + _tight(shown) if self._tight else ""
+            if any(form in letters for form in self._tight) or any(form in shown for form in self._exact):
+                return True
+        return False
+
+
+def _looks(text: str) -> Iterator[str]:
+    yield from key_patterns.kinds(text)
+    if _LOGIN.search(text):
+        yield "a login in a web address"
+
+
+def _tight(text: str) -> str:
+    return "".join(text.split())
+
+
+def _is_no_chance(form: str) -> bool:
+    """Whether letters that follow each other so are a secret, whatever blanks are between them."""
+    return is_no_word(form) and not form.isdigit()
 
 
 def _forms(secret: str) -> Iterator[str]:
@@ -83,17 +110,32 @@ def _forms(secret: str) -> Iterator[str]:
             yield inner
 
 
-def _pieces(path: Path) -> Iterator[tuple[str, str]]:
-    """The file's texts and where each stands."""
-    if path.suffix == ".ipynb":
-        yield from _of_notebook(json.loads(path.read_text(encoding="utf-8")))
-        return
-    with open(path, encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            yield f"line {number}", line
+def _in_lines(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
+    before = ""
+    with open(regular_files.opened(path), encoding="utf-8", errors="replace") as file:
+        first = 1
+        while lines := file.readlines(_BLOCK_CHARS):
+            block = "".join(lines)
+            if not check.is_clean(block, before):
+                yield from _in_block(check, lines, first, before)
+            before = check.end(block, before)
+            first += len(lines)
 
 
-def _of_notebook(notebook: dict) -> Iterator[tuple[str, str]]:
+def _in_block(check: ArtefactCheck, lines: Sequence[str], first: int, before: str) -> Iterator[tuple[str, str]]:
+    for number, line in enumerate(lines, first):
+        found = list(check.found(line, before))
+        yield from ((f"line {number}", what) for what in found)
+        # What was found once is not found again from the next line.
+        before = "" if found else check.end(line, before)
+
+
+def _in_notebook(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
+    for place, text in _texts_of_notebook(json.loads(regular_files.read(path))):
+        yield from ((place, what) for what in check.found(text))
+
+
+def _texts_of_notebook(notebook: dict) -> Iterator[tuple[str, str]]:
     for number, cell in enumerate(notebook["cells"], 1):
         for place, output in enumerate(cell.get("outputs", ()), 1):
             yield from ((f"cell {number}, output {place}", text) for text in _texts(output))
@@ -104,16 +146,22 @@ def _of_notebook(notebook: dict) -> Iterator[tuple[str, str]]:
 
 def _texts(part: object) -> Iterator[str]:
     """Every text in a piece of JSON; one that is written as a list of lines is put together."""
-    if isinstance(part, str):
-        yield part
-    elif isinstance(part, list):
-        if part and all(isinstance(item, str) for item in part):
-            yield "".join(part)
-        else:
-            for item in part:
-                yield from _texts(item)
-    elif isinstance(part, dict):
-        for name, value in part.items():
-            if name not in _PICTURES:
-                yield name
-                yield from _texts(value)
+    # No recursion: what a cell puts out may be nested deeper than that goes.
+    left = [part]
+    while left:
+        part = left.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, list):
+            lines = [item for item in part if isinstance(item, str)]
+            left += ["".join(lines)] if lines else []
+            left += [item for item in part if isinstance(item, (list, dict))]
+        elif isinstance(part, dict):
+            left += part
+            left += [_of_picture(value) if name in _PICTURES else value for name, value in part.items()]
+
+
+def _of_picture(value: object) -> object:
+    """A picture's letters as they stand in a page, so that no key is looked for among them; what is none as it is."""
+    lines = value if isinstance(value, list) else [value]
+    return _EMBEDDING + "".join(lines) if all(isinstance(line, str) for line in lines) else value

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from notebooks.runner import page, verdict
 from notebooks.runner.artefact_check import ArtefactCheck, Hit
+from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
 from store import places
@@ -31,12 +32,16 @@ class Published:
 
 def publish(files: RunFiles, judged: Verdict) -> Published:
     """Publishes notebook, log and page of a run. A secret in one of them keeps all that are not out yet back."""
-    return _publish(files, judged, (files.aside, files.log))
+    files.copy_log()
+    return _publish(files, judged, (files.aside, files.log_aside))
 
 
 def publish_left(files: RunFiles, judged: Verdict) -> Published:
     """The same for a run that died, of which some may be missing and some be published."""
-    return _publish(files, judged, [path for path in (files.aside, files.notebook, files.log) if path.exists()])
+    if is_regular(files.log):
+        files.copy_log()
+    written = (files.aside, files.notebook, files.log_aside)
+    return _publish(files, judged, [path for path in written if is_regular(path)])
 
 
 def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Published:
@@ -44,7 +49,7 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
     if hits := [hit for path in written for hit in check.hits(path)]:
         return _blocked(files, hits, judged)
     files.publish_notebook()
-    if files.notebook.exists():
+    if is_regular(files.notebook):
         page.write(files.notebook, files.page_aside)
         if hits := check.hits(files.page_aside):
             return _blocked(files, hits, judged)
@@ -55,8 +60,9 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
     kept = ", ".join(places.shown(path) for path in files.block())
     told = "; ".join(hit.line() for hit in hits)
+    # No colon after "secret": what follows one is taken for the secret itself, and hidden.
     message = (
-        f"Not published, for it holds a secret: {told}. To fix: take it out of the cell; what was written is in {kept}."
+        f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in {kept}."
     )
     if not judged.is_good:
         said = "" if judged.outcome in _OTHERS_WORDS else f" {judged.message}"

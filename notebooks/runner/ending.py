@@ -2,6 +2,7 @@
 
 import json
 
+from notebooks.runner import regular_files
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import EXIT_CODES, Verdict
 from store.job_runs import KERNEL_DIED
@@ -12,7 +13,7 @@ _TAG = "papermill-error-cell-tag"
 
 def read(files: RunFiles) -> dict:
     """The notebook that lies aside. Raises OSError or ValueError for one that cannot be read."""
-    return json.loads(files.aside.read_text(encoding="utf-8"))
+    return json.loads(regular_files.read(files.aside))
 
 
 def mark(files: RunFiles, judged: Verdict) -> None:

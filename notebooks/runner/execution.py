@@ -1,12 +1,14 @@
 """One notebook through papermill, in a kernel that is guarded; what came of it is written aside, whatever happened."""
 
 import logging
+import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebooks.runner import ending, verdict
+from notebooks.runner import early_imports, ending, verdict
 from notebooks.runner.heart import Heart
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.run_files import RunFiles
@@ -32,7 +34,7 @@ class Executed:
 
 def execute(source: Path, files: RunFiles, parameters: Mapping[str, object], watch: Watch, heart: Heart) -> Executed:
     """Runs the notebook at `source` with these parameters; the executed one is aside, also of a failed run."""
-    with PrivateKernel() as kernel:
+    with PrivateKernel(os.environ | {early_imports.VARIABLE: early_imports.of_notebook(source)}) as kernel:
         watch.guard(kernel)
         heart.kernel = kernel
         try:
@@ -48,6 +50,8 @@ def execute(source: Path, files: RunFiles, parameters: Mapping[str, object], wat
 def _run(
     source: Path, files: RunFiles, parameters: Mapping[str, object], watch: Watch, kernel: PrivateKernel
 ) -> Exception | None:
+    # jsonschema compiles a grammar of web addresses where JupyterLab is installed (1.4 s), which no notebook's schema uses.
+    sys.modules.setdefault("rfc3987_syntax", None)
     # Here, for the kernel comes up meanwhile.
     import papermill
     from nbclient import client

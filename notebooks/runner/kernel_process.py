@@ -1,9 +1,10 @@
 """What a run's kernel is started with: from its first moment on it ends with the runner, where the system is Linux.
 
-It is run by its path and imports nothing of ours. ipykernel itself looks after its parent too, once a second, but only
-when it is up, and not where something else than process 1 takes in orphans.
+It is run by its path. ipykernel itself looks after its parent too, once a second, but only when it is up, and not where
+something else than process 1 takes in orphans. What its notebook will import of ours is imported while papermill comes up.
 """
 
+import json
 import os
 import signal
 import sys
@@ -22,11 +23,23 @@ def end_with(parent: int) -> None:
         sys.exit(1)
 
 
+def import_early(told: str) -> None:
+    """Imports what `early_imports` found."""
+    # As the kernel sets it later: matplotlib asks for it once.
+    os.environ.setdefault("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+    for module, names in json.loads(told):
+        try:
+            __import__(module, fromlist=names)
+        except Exception:  # noqa: BLE001 - the cell that imports it tells what is wrong
+            return
+
+
 if __name__ == "__main__":
     if sys.platform == "linux":
         end_with(int(os.environ["JPY_PARENT_PID"]))
     # This file's own folder; the kernel looks for modules where it always does.
     del sys.path[0]
+    import_early(os.environ.pop("INTERVIEW_OPS_EARLY_IMPORTS", "[]"))
     from ipykernel import kernelapp
 
     kernelapp.launch_new_instance()

@@ -4,13 +4,16 @@ The next run of the same notebook sees to it, and whoever looks for overdue jobs
 row has a heartbeat, and its files are held.
 """
 
+import itertools
 import logging
 import os
 import time
 from pathlib import Path
 
 from notebooks import counts
+from notebooks.run_names import RUN_NAME
 from notebooks.runner import artefacts, ending
+from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict
 from store import job_remains, places, times
@@ -20,7 +23,7 @@ from store.job_runs import DIED, RUNNING
 
 log = logging.getLogger(__name__)
 MOST = 20
-"""So many are seen to at once; the others' turn comes with the next run."""
+"""So many are seen to at once; the others' turn comes with the next run. What cannot be seen to takes no place."""
 _YOUNG_SECONDS = 60.0
 
 
@@ -28,12 +31,24 @@ def publish(db: Database, folder: Path) -> list[str]:
     """Publishes what dead runs of one notebook left in its folder of `runs/`; gives their names.
 
     What holds a secret is kept back as ever. A run whose files cannot be seen to is logged and left to the next time.
-    Raises StoreError.
+    Raises StoreError, and OSError if the folder cannot be looked into.
     """
-    aside = sorted((path.name.removesuffix(".part.ipynb") for path in folder.glob("*.part.ipynb")), reverse=True)
+    seen_to = (name for name in _dead(db, folder) if _try_to_see_to(db, RunFiles(folder, name)))
+    return list(itertools.islice(seen_to, MOST))
+
+
+def _dead(db: Database, folder: Path) -> list[str]:
+    """The names of runs with files here that ended or died in this record, or never began; the newest first."""
+    aside = {path.name.removesuffix(".part.ipynb") for path in folder.glob("*.part.ipynb") if is_regular(path)}
+    aside = set(filter(RUN_NAME.fullmatch, aside))
+    known = job_remains.outcomes(db, folder.name, aside)
+    over = {name for name, outcome in known.items() if outcome != RUNNING}
+    # Whatever else has a run's name here is of another record, or a copy.
+    unbegun = {name for name in aside - known.keys() if _is_empty(RunFiles(folder, name))}
     # Nothing aside, but no end either: it was killed between its notebook's publishing and its last word.
-    names = dict.fromkeys([*aside, *job_remains.silent(db, folder.name, MOST)])
-    return [name for name in list(names)[:MOST] if _try_to_see_to(db, RunFiles(folder, name))]
+    names = over | unbegun | job_remains.silent(db, folder.name)
+    # Without a log here it is of another machine, or somebody took it away.
+    return sorted((name for name in names if is_regular(RunFiles(folder, name).log)), reverse=True)
 
 
 def try_publish(db: Database, folder: Path) -> None:
@@ -55,9 +70,6 @@ def _try_to_see_to(db: Database, files: RunFiles) -> bool:
 
 
 def _see_to(db: Database, files: RunFiles) -> bool:
-    if not files.log.exists():
-        # Of another machine, or somebody took it away.
-        return False
     with files.held() as is_dead:
         told = job_remains.ending(db, files.name)
         if not is_dead or (told and told[0] == RUNNING):
@@ -69,21 +81,24 @@ def _see_to(db: Database, files: RunFiles) -> bool:
 
 def _drop(files: RunFiles) -> bool:
     """Takes away what is left of a run that was killed before it began; another record's run is not ours to judge."""
-    is_empty = not any(path.exists() and path.stat().st_size for path in (files.aside, files.log))
     # A young one may not hold its files yet.
     is_old = time.time() - files.log.stat().st_mtime > _YOUNG_SECONDS
-    if is_empty and is_old:
+    if is_gone := is_old and _is_empty(files):
         files.drop()
-    return is_empty and is_old
+    return is_gone
+
+
+def _is_empty(files: RunFiles) -> bool:
+    return not any(is_regular(path) and path.stat().st_size for path in (files.aside, files.log))
 
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
     files.tidy()
     judged = Verdict(outcome, message or _death(outcome, last_sign))
-    if files.aside.exists() and not _is_whole(files):
+    if is_regular(files.aside) and not _is_whole(files):
         # It may be empty: papermill had not begun.
         os.replace(files.aside, files.torn) if files.aside.stat().st_size else files.aside.unlink()
-    if files.aside.exists():
+    if is_regular(files.aside):
         ending.mark(files, judged)
     published = artefacts.publish_left(files, judged)
     job_remains.tell(db, files.name, published.message, counts.read(files.notebook), published.shown)

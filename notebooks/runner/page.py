@@ -1,10 +1,15 @@
 """An executed notebook as one HTML file that downloads nothing when it is opened, in light and in dark."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from notebooks import counts
+from notebooks.runner import page_parts, regular_files
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # The first thing in the page's head, so that it holds for all that a cell may have put out, too.
 _POLICY = (
@@ -63,18 +68,37 @@ _TEMPLATE = f"""
 
 
 def write(notebook: Path, page: Path) -> None:
-    """Writes the notebook's page. MathJax, require.js, widgets and diagrams are left out: they would be downloaded."""
+    """Writes the notebook's page. MathJax, require.js, widgets and diagrams are left out: they would be downloaded.
+
+    What cannot be converted has a note in its place. Raises OSError.
+    """
     # Here, for it takes half a second that the published notebook need not wait for.
     import nbformat
-    from nbconvert import HTMLExporter
 
     # It warns of every picture without a description, which no reader of a job's output can change.
     logging.getLogger("traitlets").setLevel(logging.ERROR)
-    read = nbformat.read(notebook, as_version=4)
-    for cell in read.cells:
-        if "outputs" in cell:
-            cell.outputs = [output for output in cell.outputs if counts.MEDIA_TYPE not in output.get("data", {})]
-    about = {"metadata": {"name": notebook.stem, "path": str(notebook.parent)}}
-    body, _ = HTMLExporter(raw_template=_TEMPLATE, embed_images=True).from_notebook_node(read, resources=about)
-    page.touch(0o600)
-    page.write_text(body, encoding="utf-8")
+    read = nbformat.reads(regular_files.read(notebook), as_version=4)
+    body = page_parts.converted(read.cells, _converter(read, notebook))
+    with open(regular_files.made(page), "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(body)
+
+
+def _converter(notebook: "NotebookNode", path: Path) -> Callable[[Sequence["NotebookNode"]], str]:
+    """What makes a page of some cells of the notebook."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(raw_template=_TEMPLATE, embed_images=True)
+    about = {"metadata": {"name": path.stem, "path": str(path.parent)}}
+
+    def convert(cells: Sequence["NotebookNode"]) -> str:
+        shown = page_parts.changed(notebook, cells=list(map(_shown, cells)))
+        return exporter.from_notebook_node(shown, resources=about)[0]
+
+    return convert
+
+
+def _shown(cell: "NotebookNode") -> "NotebookNode":
+    """The cell without what its outputs tell to the runner alone."""
+    if "outputs" not in cell:
+        return cell
+    return page_parts.changed(cell, outputs=[output for output in cell.outputs if counts.told_in(output) is None])

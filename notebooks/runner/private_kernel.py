@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from notebooks.runner import offspring
 from notebooks.runner.private_folder import private_folder
 from store import places
 
@@ -43,6 +44,7 @@ class PrivateKernel:
             [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=self._given(folder / "tmp"),
             stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
         )  # fmt: skip
+        self._mark = offspring.mark(self.process.pid)
         return self
 
     def _given(self, temporary: Path) -> dict[str, str]:
@@ -61,11 +63,13 @@ class PrivateKernel:
             self.process.send_signal(signal.SIGINT)
 
     def kill(self) -> None:
-        """Ends the kernel and its children at once; nothing for one that has ended."""
+        """Ends the kernel and all that it has started at once; nothing for one that has ended."""
         self.look()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if self._mark:
+            offspring.end_all(self._mark)
 
     def look(self) -> None:
         """Notes the most memory that the kernel has used so far (bytes), where the system tells."""

@@ -2,12 +2,15 @@
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from notebooks.run_names import run_name
+from notebooks.runner import regular_files
+from notebooks.runner.regular_files import is_regular
 from store import places
 from store.errors import StoreError
 
@@ -16,10 +19,14 @@ _PRIVATE, _PUBLIC = 0o600, 0o666
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """Where everything of one run lies. The log is written in its place, notebook and page aside and moved there."""
+    """Where everything of one run lies. The log is written in its place, and published as a copy of that.
+
+    Notebook and page are written aside and moved to theirs.
+    """
 
     folder: Path
     name: str
+    _locks: list[int] = field(default_factory=list, repr=False, compare=False)
 
     @classmethod
     def make(cls, folder: Path) -> "RunFiles":
@@ -62,28 +69,39 @@ class RunFiles:
         return self.folder / f"{self.name}.part.html"
 
     @property
+    def log_aside(self) -> Path:
+        """The copy of the log that is checked: whoever still has the log open cannot change it any more."""
+        return self.folder / f"{self.name}.part.log"
+
+    @property
     def torn(self) -> Path:
         """What is left of a notebook that cannot be read any more, for a person to look at."""
         return self.folder / f"{self.name}.torn"
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """For the length of a block nobody else holds these files; False if somebody does, or nobody can tell."""
-        with open(self.log, "ab") as log:
-            try:
-                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                # Not every network file system knows such locks.
-                yield False
-            else:
-                yield True
+        """For the length of a block nobody else holds these files; False if somebody does, or nobody can tell.
+
+        Raises OSError if the log cannot be opened.
+        """
+        self._locks.append(regular_files.opened(self.log, os.O_WRONLY | os.O_APPEND))
+        try:
+            yield _is_locked(self._locks[0])
+        finally:
+            while self._locks:
+                os.close(self._locks.pop())
 
     def save(self, text: str) -> None:
         """Writes the notebook aside, whole or not at all, whenever the process is killed."""
-        descriptor = os.open(self._saving, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, _PRIVATE)
-        with open(descriptor, "w", encoding="utf-8") as file:
+        # Half of a pair of surrogates, which no file can hold, becomes JSON's own escape.
+        with open(regular_files.made(self._saving), "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
         os.replace(self._saving, self.aside)
+
+    def copy_log(self) -> None:
+        """Copies the log aside. Raises OSError."""
+        with open(regular_files.opened(self.log), "rb") as log, open(regular_files.made(self.log_aside), "wb") as copy:
+            shutil.copyfileobj(log, copy)
 
     @property
     def _saving(self) -> Path:
@@ -91,9 +109,14 @@ class RunFiles:
 
     def publish_notebook(self) -> None:
         """The checked notebook and log may be read by whom the umask allows; of a run that died one may be missing."""
-        for path, target in ((self.aside, self.notebook), (self.log, self.log)):
-            if path.exists():
-                _publish(path, target)
+        if is_regular(self.aside):
+            _publish(self.aside, self.notebook)
+        if is_regular(self.log_aside):
+            if self._locks:
+                # The lock goes with the name, or others would see to a run that is still at work.
+                self._locks.append(regular_files.opened(self.log_aside, os.O_WRONLY))
+                _is_locked(self._locks[-1])
+            _publish(self.log_aside, self.log)
         places.sync_folder(self.folder)
 
     def publish_page(self) -> None:
@@ -101,10 +124,11 @@ class RunFiles:
 
     def block(self) -> list[Path]:
         """Keeps what was written for its owner alone, under names that nobody takes for the run's; gives the paths."""
-        found = [path for path in (self.aside, self.page_aside, self.log) if path.exists()]
+        found = [path for path in (self.aside, self.page_aside, self.log) if is_regular(path)]
         kept = [self.folder / f"{self.name}.blocked{path.suffix}" for path in found]
         for path, target in zip(found, kept, strict=True):
             os.replace(path, target)
+        self.log_aside.unlink(missing_ok=True)
         return kept
 
     def drop(self) -> None:
@@ -115,17 +139,26 @@ class RunFiles:
 
     def tidy(self) -> None:
         """Takes away what nobody can use of a run that was killed while it wrote."""
-        for path in (self._saving, self.page_aside):
+        for path in (self._saving, self.page_aside, self.log_aside):
             path.unlink(missing_ok=True)
 
     def shown(self) -> dict[str, str]:
         """The kinds and paths of what there is, as people and the record are told."""
         kinds = {"notebook": self.notebook, "page": self.page, "log": self.log}
-        return {kind: places.shown(path) for kind, path in kinds.items() if path.exists()}
+        return {kind: places.shown(path) for kind, path in kinds.items() if is_regular(path)}
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        # Not every network file system knows such locks.
+        return False
+    return True
 
 
 def _publish(path: Path, target: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = regular_files.opened(path)
     try:
         os.fsync(descriptor)
         os.fchmod(descriptor, _PUBLIC & ~_umask())

@@ -5,32 +5,38 @@ publishes them.
 """
 
 import logging
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from notebooks import counts
 from notebooks.jobs import Job
 from notebooks.parameters import LOG_FILE
-from notebooks.runner import artefacts, left_behind
+from notebooks.run_names import run_name
+from notebooks.runner import artefacts, left_behind, unwritten
 from notebooks.runner.alerts import OpsAlert
+from notebooks.runner.bounded_call import CallLeft, call_within
 from notebooks.runner.execution import execute
 from notebooks.runner.heart import Heart
+from notebooks.runner.last_word import Begun, LastWord, Result
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.starter import code_version, starter
+from notebooks.runner.stop_signals import StopSignals
+from notebooks.runner.surrender import Surrender
+from notebooks.runner.verdict import EXIT_CODES, Verdict
 from notebooks.runner.watch import Watch
 from store import database, job_locks, job_runs, places
 from store.database import Database
-from store.errors import DatabaseUnusable, StoreError
-from store.job_locks import JobBusy, JobLock
-from store.job_runs import FAILED, JobEnd, JobStart
+from store.errors import StoreError
+from store.job_locks import JobBusy
+from store.job_runs import DONE, FAILED, WRONG_SETTINGS, JobEnd, JobStart
 from store.settings import Settings
 
 log = logging.getLogger(__name__)
 _ASK_SECONDS = 0.5
-_TELL_TRIES, _TELL_SECONDS = 5, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,115 +48,125 @@ class Limits:
     cell: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a run ended, and where its record lies; `message` is empty for one that did what it was asked to."""
-
-    outcome: str
-    exit_code: int
-    message: str
-    files: RunFiles
-    counts: Mapping[str, int | float]
-
-
 class StoppedWaiting(StoreError):
     """A signal came before the run could begin."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Begun:
-    lock: JobLock
-    run_id: int
+class _Desk:
+    """What every part of a run works with."""
+
+    job: Job
+    db: Database
+    word: LastWord
+    signals: StopSignals
+    watch: Watch
 
 
-def run(job: Job, db: Database, runs: Path, limits: Limits | None = None, settings: Settings | None = None) -> Result:
-    """Runs the job and gives how it ended; its record is in `runs`, a folder a notebook, and in the database.
+def run(
+    job: Job, db: Database, runs: str | Path, limits: Limits | None = None, settings: Settings | None = None,
+    tell: Callable[[Result], None] = lambda _: None,
+) -> Result:  # fmt: skip
+    """Runs the job and gives how it ended; its record is in `runs`, with a folder a notebook, and in the database.
 
-    With `settings` ops are mailed if it does not end well. Raises JobBusy if another run of the same job holds the lock
-    for longer than it may wait, StoreError if the run cannot begin at all, and what is wrong with papermill itself.
+    `tell` gets the same as soon as it is known, before what else is to be done: with `settings` ops are mailed if it did
+    not end well, and what killed runs left is published. A signal that comes then ends only that. A run whose folder
+    cannot be used ends at once, with wrong settings. A runner that hangs when it is to stop ends this process.
+    Raises JobBusy if another run of the same job holds the lock for longer than it may wait, StoreError if the run cannot
+    be recorded at all.
     """
     limits, alert = limits or Limits(), OpsAlert(db, settings)
+    word = LastWord(db, alert)
+    with StopSignals() as signals:
+        with Watch(signals, limits.total, limits.cell, Surrender(word, tell)) as watch:
+            result = _run(_Desk(job, db, word, signals, watch), Path(runs), limits.wait)
+        tell(result)
+        is_stopped = signals.is_asked()
+        signals.forget()
+        alert.send(signals.is_asked)
+        if word.begun.lock and not is_stopped and not signals.is_asked():
+            _see_to_the_dead(db, result.files.folder, signals)
+    return result
+
+
+def _run(desk: _Desk, runs: Path, wait: float) -> Result:
     try:
-        with Watch(limits.total, limits.cell) as watch:
-            files = RunFiles.make(runs / job.name)
-            with files.held():
-                result = _run(job, db, files, watch, limits.wait, alert)
-            if not watch.is_asked:
-                left_behind.try_publish(db, files.folder)
-            return result
-    finally:
-        # After the watch: a signal that comes now ends the waiting for a mail server, too.
-        alert.send()
+        files = RunFiles.make(places.resolve(runs) / desk.job.name)
+    except StoreError as refused:
+        return _refused(desk, RunFiles(runs / desk.job.name, run_name()), refused)
+    with files.held():
+        try:
+            desk.word.begun = _begin(desk, files, wait)
+        finally:
+            if desk.word.begun is None:
+                files.drop()
+        desk.watch.begins()
+        with Heart(desk.db, desk.word.begun.lock, desk.word.begun.run_id, desk.watch) as heart:
+            return _work(desk, files, heart)
 
 
-def _run(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float, alert: OpsAlert) -> Result:
-    begun = None
-    try:
-        begun = _begin(job, db, files, watch, wait)
-        with Heart(db, begun.lock, begun.run_id, watch) as heart:
-            return _work(job, db, files, begun, watch, heart, alert)
-    finally:
-        if begun is None:
-            files.drop()
+def _refused(desk: _Desk, files: RunFiles, refused: StoreError) -> Result:
+    """A run that ended before it began: without its row nobody would know why the job did not run."""
+    desk.word.begun = Begun(files, job_runs.begin(desk.db, _start(desk.job, files, {})), None)
+    return desk.word.tell(JobEnd(WRONG_SETTINGS, EXIT_CODES[WRONG_SETTINGS], refused.line()))
 
 
-def _begin(job: Job, db: Database, files: RunFiles, watch: Watch, wait: float) -> _Begun:
+def _start(job: Job, files: RunFiles, left: dict[str, str]) -> JobStart:
+    who = starter()
+    return JobStart(
+        files.name, job.name, job.key, job.values, who.started_by, who.user_name, who.host, os.getpid(), code_version(),
+        left, job.scheduled_as,
+    )  # fmt: skip
+
+
+def _begin(desk: _Desk, files: RunFiles, wait: float) -> Begun:
     """The lock and the row, in one transaction; asked for until they are there or the time is up."""
     until = time.monotonic() + wait
-    key, who = job_runs.job_key(job.name, job.values), starter()
-    start = JobStart(
-        files.name, job.name, key, job.values, who.started_by, who.user_name, who.host, os.getpid(), code_version(),
-        {"log": places.shown(files.log)}, job.scheduled_as,
-    )  # fmt: skip
+    start = _start(desk.job, files, {"log": places.shown(files.log)})
     while True:
         try:
-            with database.changing(db):
-                return _Begun(job_locks.take(db, key, files.name), job_runs.begin(db, start))
+            with database.changing(desk.db):
+                lock = job_locks.take(desk.db, start.job_key, files.name)
+                return Begun(files, job_runs.begin(desk.db, start), lock)
         except JobBusy as busy:
-            if watch.is_asked:
+            if desk.signals.is_asked():
                 raise StoppedWaiting(f"Stopped while waiting for {busy.run_name}; nothing was begun.") from None
             if time.monotonic() >= until:
                 raise
         time.sleep(min(_ASK_SECONDS, max(0.0, until - time.monotonic())))
 
 
-def _work(
-    job: Job, db: Database, files: RunFiles, begun: _Begun, watch: Watch, heart: Heart, alert: OpsAlert
-) -> Result:
-    end = JobEnd(FAILED, 1, "The runner itself failed; its own error tells why.")
+def _work(desk: _Desk, files: RunFiles, heart: Heart) -> Result:
     try:
-        end = _end(job, files, watch, heart)
-    finally:
-        untold = _tell(db, begun, end, alert)
-    return Result(end.outcome, end.exit_code, f"{end.message} {untold}".strip(), files, end.counts)
+        end = _end(desk.job, files, desk.watch, heart)
+    except BaseException:
+        desk.word.tell(JobEnd(FAILED, 1, "The runner itself was broken off; its own error tells why."))
+        raise
+    return desk.word.tell(end)
 
 
 def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     own = {LOG_FILE: str(files.log)} if job.takes_log else {}
+    judged, memory = None, None
     try:
         done = execute(job.source, files, {**job.values, **own}, watch, heart)
-        published = artefacts.publish(files, done.verdict)
+        judged, memory = done.verdict, done.peak_memory
+        published = artefacts.publish(files, judged)
+        judged = Verdict(published.outcome, published.message)
         found = counts.read(files.notebook)
-    except OSError as error:
-        what = f"The run could not be written ({error.strerror or error})."
-        fix = "To fix: look at the disk's free space, and run it again; what is done is not done twice."
-        return JobEnd(FAILED, 1, f"{what} {fix}", artefacts=files.shown())
-    return JobEnd(published.outcome, published.exit_code, published.message, found, published.shown, done.peak_memory)
+    except Exception as error:  # noqa: BLE001 - told: no run that was begun ends without its outcome
+        return unwritten.end(files, judged or Verdict(watch.reason or DONE, watch.detail), error, memory)
+    return JobEnd(published.outcome, published.exit_code, published.message, found, published.shown, memory)
 
 
-def _tell(db: Database, begun: _Begun, end: JobEnd, alert: OpsAlert) -> str:
-    """The end of the run, its alert and the end of its lock, in one transaction; again while the database is away.
-
-    Gives what is to be said where the record could not be told; the run has ended as it has all the same.
-    """
-    for left in reversed(range(_TELL_TRIES)):
+def _see_to_the_dead(db: Database, folder: Path, signals: StopSignals) -> None:
+    def publish() -> None:
         try:
-            with database.changing(db):
-                job_runs.finish(db, begun.run_id, end)
-                alert.queue(begun.run_id)
-                job_locks.release(db, begun.lock)
-            return ""
-        except DatabaseUnusable as error:
-            trouble = error
-            time.sleep(_TELL_SECONDS if left else 0)
-    return f"The record could not be told, so it will tell this run as died: {trouble.line()}"
+            left_behind.try_publish(db, folder)
+        finally:
+            db.close()
+
+    try:
+        call_within(math.inf, publish, signals.is_asked)
+    except CallLeft as left:
+        log.info("DEBUG: what killed runs left in %s waits for the next run: %s", places.shown(folder), left)

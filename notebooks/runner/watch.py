@@ -1,16 +1,20 @@
-"""The watch over a run: it stops the kernel when time is up or somebody asks, politely first."""
+"""The watch over a run: it stops the kernel when time is up or somebody asks, politely first; at last the runner itself."""
 
 import signal
 import threading
 import time
-from types import FrameType, TracebackType
+from collections.abc import Callable
+from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
+from notebooks.runner.stop_signals import StopSignals
 from store.job_runs import OUT_OF_TIME, STOPPED
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 GRACE_SECONDS = 10.0
 """So long a cell may take to end after it was interrupted; then the kernel is killed."""
+HANG_SECONDS = 45.0
+"""So long the run may take to write its record after that; then it is told to give up."""
+_KILL_SECONDS = 2.0
 _LOOK_SECONDS = 0.1
 
 
@@ -19,24 +23,23 @@ class Interrupted(Exception):
 
 
 class Watch:
-    """Runs in a thread for the length of a block. `reason` is why the run is being stopped, empty while it is not."""
+    """Runs in a thread for the length of a block. `reason` is why the run is being stopped, empty while it is not.
 
-    def __init__(self, total: float | None = None, cell: float | None = None):
+    `total` and `cell` are seconds. `give_up` gets reason and detail if the block has not ended long after it should have.
+    """
+
+    def __init__(
+        self, signals: StopSignals, total: float | None, cell: float | None, give_up: Callable[[str, str], None]
+    ):
         self.reason = self.detail = ""
-        self._total, self._cell = total, cell
-        self._begun = time.monotonic()
+        self._signals, self._total, self._cell, self._give_up = signals, total, cell, give_up
+        self._begun: float | None = None
         self._cell_begun: float | None = None
-        self._asked = 0
         self._kernel: PrivateKernel | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
     def __enter__(self) -> "Watch":
-        self._before = {}
-        if threading.current_thread() is threading.main_thread():
-            # What whoever started this had ignored (nohup does) stays ignored.
-            heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-            self._before = {number: signal.signal(number, self._ask) for number in heeded}
         self._thread.start()
         return self
 
@@ -45,17 +48,10 @@ class Watch:
     ) -> None:
         self._ended.set()
         self._thread.join()
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
-    def _ask(self, number: int, _: FrameType | None) -> None:
-        # No lock may be taken here: the thread that is interrupted may hold it.
-        self._asked = number
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether a signal asked this run to stop."""
-        return self._asked != 0
+    def begins(self) -> None:
+        """The run has its lock: its time counts from now on."""
+        self._begun = time.monotonic()
 
     def guard(self, kernel: PrivateKernel | None) -> None:
         """From now on this kernel is the one to stop."""
@@ -78,22 +74,39 @@ class Watch:
         self._cell_begun = None
 
     def _notice(self) -> None:
-        now = time.monotonic()
-        if self._asked:
-            self.stop(STOPPED, f"Stopped by {signal.Signals(self._asked).name}.")
-        if self._total is not None and now - self._begun > self._total:
+        if number := self._signals.number:
+            self.stop(STOPPED, f"Stopped by {signal.Signals(number).name}.")
+        if _is_over(self._begun, self._total):
             self.stop(OUT_OF_TIME, f"The run took longer than the {self._total:g} s it was given (--timeout).")
-        if self._cell is not None and self._cell_begun is not None and now - self._cell_begun > self._cell:
+        if _is_over(self._cell_begun, self._cell):
             self.stop(OUT_OF_TIME, f"A cell took longer than the {self._cell:g} s it was given (--cell-timeout).")
 
     def _look(self) -> None:
         while not self._ended.wait(_LOOK_SECONDS):
             self._notice()
-            if self.reason and self._kernel:
-                self._end(self._kernel)
+            if self.reason:
+                self._end()
                 return
 
-    def _end(self, kernel: PrivateKernel) -> None:
-        kernel.interrupt()
-        if not self._ended.wait(GRACE_SECONDS):
-            kernel.kill()
+    def _end(self) -> None:
+        # One that comes up later is given no cell.
+        if kernel := self._kernel:
+            kernel.interrupt()
+        if self._ended.wait(GRACE_SECONDS):
+            return
+        self._kill()
+        if self._ended.wait(HANG_SECONDS):
+            return
+        self._kill()
+        self._give_up(self.reason, self.detail)
+
+    def _kill(self) -> None:
+        if kernel := self._kernel:
+            # Apart: a kernel that waits for a dead network folder does not even end then, and nobody may wait for it.
+            killer = threading.Thread(target=kernel.kill, name="killer", daemon=True)
+            killer.start()
+            killer.join(_KILL_SECONDS)
+
+
+def _is_over(begun: float | None, seconds: float | None) -> bool:
+    return begun is not None and seconds is not None and time.monotonic() - begun > seconds

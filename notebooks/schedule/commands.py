@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from store import places, times
-from store.errors import StoreError
+from store.errors import SettingsError, StoreError
 
 if TYPE_CHECKING:
     from notebooks.runner import Limits
-    from notebooks.schedule import Schedule, ScheduledJob
+    from notebooks.schedule import ScheduledJob
     from store.database import Database
 
-_OVERDUE_CODE = 1
+_OVERDUE_CODE = _UNSAID_CODE = 1
 
 
 def add_run_options(running: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_run_options(running: argparse.ArgumentParser) -> None:
         "--job", default="", metavar="JOB", help="a job of the schedule, with its parameters and limits"
     )
     running.add_argument(
-        "--due", action="store_true", help="with --job: only if its time has come and nobody started it"
+        "--due", action="store_true", help="with --job: only if its time has come and no run of it was begun since"
     )
     _add_schedule(running)
 
@@ -59,8 +59,10 @@ def fault_of_run(options: argparse.Namespace) -> str:
 
 
 def job_of(options: argparse.Namespace) -> "ScheduledJob":
-    """The job of the schedule that `run --job` names. Raises SettingsError."""
-    return _read(options).job(options.job)
+    """The job of the schedule that `run --job` names; others may be wrong. Raises SettingsError."""
+    from notebooks import schedule
+
+    return schedule.inspect(_path(options), options.folder).job(options.job)
 
 
 def limits_of(options: argparse.Namespace, job: "ScheduledJob | None") -> "Limits":
@@ -87,30 +89,25 @@ def _path(options: argparse.Namespace) -> Path:
     return places.resolve(options.schedule) if options.schedule else FILE
 
 
-def _read(options: argparse.Namespace) -> "Schedule":
-    from notebooks import schedule
-
-    return schedule.read(_path(options), times.now(), options.folder)
-
-
 def _schedule(options: argparse.Namespace) -> int:
+    from notebooks import printing, schedule
     from notebooks.schedule import cron_file, listing, units
     from notebooks.schedule.installation import Installation
 
-    known = _read(options)
+    known = schedule.read(_path(options), times.now(), options.folder)
     given = {"folder": options.installed_in, "user": options.user}
     at = Installation(**{name: text for name, text in given.items() if text}, schedule=known.path)
     if options.cron:
-        print(cron_file.text(known, at), end="")
+        told = cron_file.text(known, at).removesuffix("\n")
     elif options.systemd is not None:
-        _write(Path(options.systemd), units.files(known, at))
+        told = _written(Path(options.systemd), units.files(known, at))
     else:
-        print(listing.listing(known, times.now()))
-    return 0
+        told = listing.listing(known, times.now())
+    return 0 if printing.say(told) else _UNSAID_CODE
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    """Writes the units; says what lies there besides of a job that is in the schedule no longer."""
+def _written(folder: Path, files: dict[str, str]) -> str:
+    """Writes the units; gives what is to be said, also of units beside them whose job is in the schedule no longer."""
     from notebooks.schedule.units import PREFIX
 
     try:
@@ -121,29 +118,33 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         raise StoreError(
             f"{folder} cannot be written ({error.strerror}).", "give a folder that you may write."
         ) from error
-    print(f"{len(files)} units written to {folder}.")
-    for path in sorted(folder.glob(f"{PREFIX}-*")):
-        if path.name not in files:
-            print(
-                f"{path.name} is of no job of the schedule. To fix: systemctl disable --now {path.name}; then delete it."
-            )
+    gone = [path.name for path in sorted(folder.glob(f"{PREFIX}-*")) if path.name not in files]
+    told = [
+        f"{name} is of no job of the schedule. To fix: systemctl disable --now {name}; then delete it." for name in gone
+    ]
+    return "\n".join([f"{len(files)} units written to {folder}.", *told])
 
 
 def _overdue(options: argparse.Namespace) -> int:
-    from notebooks import jobs
+    from notebooks import jobs, printing, schedule
     from notebooks.runner import left_behind
     from notebooks.schedule import overdue, overdue_listing
     from store import database
     from store.settings import Settings
 
-    known, settings, now = _read(options), Settings.load(), times.now()
+    settings, now = Settings.load(), times.now()
+    known = schedule.inspect(_path(options), options.folder)
     db = database.open_record(settings.database_url.get_secret_value())
     found, died = overdue.find(db, known, now), overdue.died(db, now)
-    print(overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(found, died, known.zone))
-    if options.mail and (found or died):
+    overdue.forget_gone(db, known)
+    told = overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(known, found, died)
+    is_said = printing.say(told)
+    if options.mail and (found or died or known.findings):
         from notebooks.schedule import overdue_alerts
 
-        overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(found, died))
+        overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(known, found, died))
     for name in jobs.names():
         left_behind.try_publish(db, places.resolve(settings.runs_folder) / name)
-    return _OVERDUE_CODE if found else 0
+    if known.findings:
+        raise SettingsError(known.findings)
+    return _OVERDUE_CODE if found or not is_said else 0

@@ -13,30 +13,31 @@ from store.errors import TimeRefused
 _TERM = r"(?:\*|[0-9]{1,2}(?:-[0-9]{1,2})?|[A-Za-z]{3}(?:-[A-Za-z]{3})?)(?:/[0-9]{1,2})?"
 _FIELD = re.compile(rf"{_TERM}(?:,{_TERM})*", re.ASCII)
 _YEARS_AHEAD = 3
+_ANY_DAY = datetime.min.replace(year=2000)
 EXPRESSION = "write five fields, minute hour day month weekday, such as 30 7 * * 1-5"
 
 
-def trouble(cron: str, zone_name: str, now: datetime) -> str:
-    """What is wrong with an expression in this zone, as seen now; empty if nothing is.
-
-    A time of day that the zone's clocks skip or show twice within the next three years is wrong: schedulers differ there.
-    """
+def trouble(cron: str) -> str:
+    """What is wrong with an expression, in any zone and on any day; empty if nothing is."""
     fields = cron.split()
     if len(fields) != 5 or not all(_FIELD.fullmatch(field) for field in fields):
         return "is no cron expression of five fields"
     try:
-        expression = CronSim(cron, now)
-        next(expression)
+        next(CronSim(cron, _ANY_DAY))
     except CronSimError as error:
         return f"is no cron expression ({str(error)[:1].lower()}{str(error)[1:]})"
     except StopIteration:
         return "never comes"
-    # An expression that begins with a star runs through every hour, whatever the clocks show.
-    is_fixed = not fields[0].startswith("*") and not fields[1].startswith("*")
-    return _unclear_time(cron, zone_name, now) if is_fixed else ""
+    return ""
 
 
-def _unclear_time(cron: str, zone_name: str, now: datetime) -> str:
+def unclear(cron: str, zone_name: str, now: datetime) -> str:
+    """Which of an expression's times the zone's clocks skip or show twice in the next three years; empty for none.
+
+    Schedulers differ there. An expression that runs through all hours is clear, whatever the clocks show.
+    """
+    if _runs_through_all_hours(cron):
+        return ""
     for day in _days_of_change(zone_name, times.in_zone(now, zone_name).date()):
         for moment in CronSim(cron, datetime.combine(day, datetime.min.time()) - timedelta(minutes=1)):
             if moment.date() != day:
@@ -44,8 +45,14 @@ def _unclear_time(cron: str, zone_name: str, now: datetime) -> str:
             try:
                 times.instant(day, moment.time(), zone_name)
             except TimeRefused as refused:
-                return f"names a time that is unclear: {str(refused).rstrip('.')}"
+                return str(refused).rstrip(".")
     return ""
+
+
+def _runs_through_all_hours(cron: str) -> bool:
+    # As Debian's cron has it: without a star in minute or hour, each is a time of day of its own, even all 24.
+    has_star = any(field.startswith("*") for field in cron.split()[:2])
+    return has_star and len(CronSim(cron, _ANY_DAY).hours) == 24
 
 
 def _days_of_change(zone_name: str, first: date) -> Iterator[date]:
@@ -75,6 +82,6 @@ def following(cron: str, zone_name: str, after: datetime) -> Iterator[datetime]:
 
 def quarters(cron: str) -> str:
     """Cron's minutes at which a job may be due on a machine in any zone: zones differ by whole quarters of an hour."""
-    known = CronSim(cron, datetime.min.replace(year=2000)).minutes
+    known = CronSim(cron, _ANY_DAY).minutes
     minutes = sorted({(minute + shift) % 60 for minute in known for shift in (0, 15, 30, 45)})
     return "*" if len(minutes) == 60 else ",".join(map(str, minutes))

@@ -1,10 +1,12 @@
-"""Overdue jobs and runs that died, told to ops by mail: each once."""
+"""Overdue jobs, runs that died and a schedule that is wrong, told to ops by mail: each once."""
 
-import sys
+import hashlib
 from collections.abc import Sequence
 
+from notebooks import printing
 from notebooks.schedule.listing import shown
 from notebooks.schedule.overdue import OverdueJob
+from notebooks.schedule.reading import Schedule
 from store import alerts, database, times
 from store.alerts import Alert
 from store.database import Database
@@ -13,11 +15,30 @@ from store.job_runs import JobRunRow
 from store.redaction import redact
 from store.settings import Settings
 
+_MISTAKES_TOLD = 20
+"""A mail names so many mistakes of a schedule; the command tells all."""
 
-def alerts_of(found: Sequence[OverdueJob], died: Sequence[JobRunRow]) -> list[Alert]:
+
+def alerts_of(schedule: Schedule, found: Sequence[OverdueJob], died: Sequence[JobRunRow]) -> list[Alert]:
     """What ops are to be told. A run that failed was told by the runner: the same failure is no other alert here."""
-    told = [alert_of(one) for one in found]
+    told = [alert_of_mistakes(schedule)] if schedule.findings else []
+    told += [alert_of(one) for one in found]
     return told + [alert for row in died if (alert := alerts.of_run(row))]
+
+
+def alert_of_mistakes(schedule: Schedule) -> Alert:
+    """What ops are told of a schedule that is wrong; with other mistakes it is another alert."""
+    findings = schedule.findings
+    told = {f"Mistake {number}": one.line() for number, one in enumerate(findings[:_MISTAKES_TOLD], 1)}
+    if more := len(findings) - len(told):
+        told["More mistakes"] = f"{more}, told by: python -m notebooks schedule"
+    facts = {
+        "Schedule": schedule.source,
+        "Jobs that are watched": ", ".join(job.name for job in schedule.jobs) or "none",
+    }
+    lines = "\n".join([schedule.source, *sorted(one.line() for one in findings)])
+    key = f"schedule:{hashlib.sha256(lines.encode(errors='backslashreplace')).hexdigest()[:32]}"
+    return Alert(key, f"The schedule is wrong: {findings[0].what}", findings[0].fix, facts | told)
 
 
 def alert_of(one: OverdueJob) -> Alert:
@@ -41,13 +62,17 @@ def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
 
     What keeps them back is told on stderr; they stay queued for `python -m mailer deliver`.
     """
+    # Here, for there is seldom anything to tell.
+    from mailer.config import know_secrets
+
+    know_secrets()
     with database.changing(db):
         for alert in told:
             alerts.queue(db, settings, alert)
     mails = [mail for alert in told if (mail := alerts.mail_of(db, alert.key))]
     waiting = [mail.id for mail in mails if mail.state == "queued"]
     if waiting and (trouble := _send(db, settings, waiting)):
-        print(f"notebooks: alerts to ops: {redact(trouble)}", file=sys.stderr)
+        printing.complain(f"alerts to ops: {redact(trouble)}")
 
 
 def _send(db: Database, settings: Settings, waiting: Sequence[int]) -> str:

@@ -5,16 +5,26 @@ from collections.abc import Sequence
 
 from notebooks.schedule.listing import columns, shown
 from notebooks.schedule.overdue import OverdueJob
+from notebooks.schedule.reading import Schedule
 from store import times
 from store.job_runs import JobRunRow
 
 
-def listing(found: Sequence[OverdueJob], died: Sequence[JobRunRow], zone: str) -> str:
+def listing(schedule: Schedule, found: Sequence[OverdueJob], died: Sequence[JobRunRow]) -> str:
     """A table of overdue jobs, what to do about each, and the runs that died; one line if there is nothing."""
-    told = [_overdue(found, zone)] if found else ["Nothing is overdue."]
+    told = [_overdue(found, schedule.zone) if found else _nothing(schedule)]
     if died:
-        told.append(_died(died, zone))
+        told.append(_died(died, schedule.zone))
     return "\n".join(told)
+
+
+def _nothing(schedule: Schedule) -> str:
+    if not schedule.findings:
+        return "Nothing is overdue."
+    # What cannot be looked at is not said to be well.
+    if not schedule.jobs:
+        return "No job could be looked at."
+    return f"{len(schedule.jobs)} of {len(schedule.crons)} jobs could be looked at; none of them is overdue."
 
 
 def _overdue(found: Sequence[OverdueJob], zone: str) -> str:

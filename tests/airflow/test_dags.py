@@ -139,13 +139,37 @@ def test_a_job_of_this_schedule_runs_from_its_dag(airflow, record_url):
     assert row.started_by == "airflow interview_ops_weekly_review/run"
 
 
+def told_of(said):
+    return json.loads(next(line for line in said.splitlines() if line.startswith("TOLD "))[5:])
+
+
+def test_a_wrong_job_leaves_the_others_their_dags_and_says_what_to_do(airflow, stand_in):
+    root = stand_in("exit 0")
+    with open(root / "deploy" / "schedule.toml", "a") as schedule:
+        schedule.write('[jobs.first]\ncron = "0 7 * *"\n[jobs.second]\nwithin = "1h"\n')
+        schedule.write('[jobs.third]\ncron = "0 7 * * *"\ntimeout = 5\n')
+    file = root / "deploy" / "airflow" / "interview_ops.py"
+    command = [str(PROGRAMS / "python"), "-c", TELL, str(file), "2026-11-29"]
+    done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, timeout=120, check=True)
+    assert told_of(done.stdout).keys() == {"interview_ops_small", "interview_ops_overdue"}
+    said = done.stdout + done.stderr
+    assert all(f"Job {name} is wrong" in said for name in ("first", "second", "third"))
+
+
+def test_a_look_for_overdue_jobs_has_a_dag(airflow, stand_in):
+    root = stand_in("exit 1")
+    airflow.run("dags", "test", "interview_ops_overdue")
+    assert airflow.states() == [("interview_ops_overdue", "failed", 1)]
+    assert calls(root) == ["-m notebooks overdue --mail"]
+
+
 def test_the_dags_run_when_the_schedule_says_never_twice_at_once_and_never_again(airflow):
     now = times.now().replace(microsecond=0)
     command = [str(PROGRAMS / "python"), "-c", TELL, str(DAGS), now.isoformat()]
     done = subprocess.run(command, env=airflow.environment, capture_output=True, text=True, timeout=120, check=True)
-    told = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("TOLD "))[5:])
+    told = told_of(done.stdout)
     known = read(FILE, now).jobs
-    assert told.keys() == {f"interview_ops_{job.name}" for job in known}
+    assert told.keys() == {f"interview_ops_{job.name}" for job in known} | {"interview_ops_overdue"}
     for job in known:
         dag = told[f"interview_ops_{job.name}"]
         expected = [moment.isoformat() for moment in islice(due.following(job.cron, job.zone, now), 8)]

@@ -59,6 +59,7 @@ def sittings(folder: Path, portal: str) -> list[Sitting]:
         Sitting("booking_batch", "plan"),
         Sitting("booking_batch", "booked", {"batch_csv": good, "dry_run": False, "portal_url": portal}),
         Sitting("booking_batch", "faults", {"batch_csv": faulty, "dry_run": False, "portal_url": portal}, 1),
+        Sitting("cancel_interviews", "dry-run", {"cancel_csv": good}),
         Sitting("load_questions", "faults", {"questions_csv": questions}, 1),
         Sitting("review", "rated", {"interview_id": 1, "overall_score": 8, "traits": "clarity=7.5, pace=6"}),
         Sitting("job_history", "failures", {"days": 7, "outcome": "not done"}),

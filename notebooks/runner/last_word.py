@@ -1,0 +1,102 @@
+"""How a run ended, told once: to the record, with its alert and the end of its lock, and to whoever started it."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from notebooks.runner.alerts import OpsAlert
+from notebooks.runner.bounded_call import CallLeft, call_within
+from notebooks.runner.run_files import RunFiles
+from store import database, job_locks, job_runs
+from store.database import Database
+from store.errors import DatabaseUnusable
+from store.job_locks import JobLock
+from store.job_runs import JobEnd
+
+_TELL_TRIES, _TELL_SECONDS = 5, 3.0
+_UNTOLD = "The record could not be told, so it will tell this run as died:"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a run ended, and where its record lies; `message` is empty for one that did what it was asked to.
+
+    `artefacts` are the kinds and paths of what there is to read; the message is what the record keeps of it.
+    """
+
+    outcome: str
+    exit_code: int
+    message: str
+    files: RunFiles
+    counts: Mapping[str, int | float]
+    artefacts: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run that is in the record; one that was refused at once has no lock."""
+
+    files: RunFiles
+    run_id: int
+    lock: JobLock | None
+
+
+class LastWord:
+    """Has the end of one run told by the run itself, or by whoever ends a runner that hangs: the first counts."""
+
+    def __init__(self, db: Database, alert: OpsAlert):
+        self._db, self._alert = db, alert
+        self.begun: Begun | None = None
+        self._result: Result | None = None
+        self._telling = threading.Lock()
+
+    def tell(self, end: JobEnd) -> Result:
+        """Tells it; again while the database is away. If it stays away, the run has ended so all the same."""
+        with self._telling:
+            self._result = self._told(end, self._tried(end, _TELL_TRIES))
+            return self._result
+
+    def tell_instead(self, end: JobEnd, seconds: float) -> Result:
+        """Tells it for a runner that hangs, which can tell nothing any more then; gives its own end if it has told that.
+
+        Takes at most twice so many seconds, whatever the database does.
+        """
+        if not self._telling.acquire(timeout=seconds):
+            return self._told(end, f"{_UNTOLD} the runner hangs while it tells the record.")
+        if self._result is None:
+            try:
+                untold = call_within(seconds, lambda: self._tried_apart(end))
+            except CallLeft as left:
+                untold = f"{_UNTOLD} {left}."
+            self._result = self._told(end, untold)
+        return self._result
+
+    def _tried_apart(self, end: JobEnd) -> str:
+        try:
+            return self._tried(end, 1)
+        finally:
+            self._db.close()
+
+    def _tried(self, end: JobEnd, tries: int) -> str:
+        """What is to be said where the record could not be told; empty if it was."""
+        for left in reversed(range(tries)):
+            try:
+                self._record(end)
+                return ""
+            except DatabaseUnusable as error:
+                trouble = error
+                time.sleep(_TELL_SECONDS if left else 0)
+        return f"{_UNTOLD} {trouble.line()}"
+
+    def _record(self, end: JobEnd) -> None:
+        """The end of the run, its alert and the end of its lock, in one transaction."""
+        with database.changing(self._db):
+            job_runs.finish(self._db, self.begun.run_id, end)
+            self._alert.queue(self.begun.run_id)
+            if self.begun.lock:
+                job_locks.release(self._db, self.begun.lock)
+
+    def _told(self, end: JobEnd, untold: str) -> Result:
+        message = " ".join(filter(None, map(job_runs.shown_message, (end.message, untold))))
+        return Result(end.outcome, end.exit_code, message, self.begun.files, end.counts, end.artefacts)

@@ -1,0 +1,68 @@
+"""What a run leaves: nothing writes to it any more, and it is published whatever its cells put out."""
+
+import job_office
+import key_samples
+import pytest
+from job_office import JobOffice, is_alive, outputs
+
+from notebooks.runner import artefacts
+from notebooks.runner.run_files import RunFiles
+from notebooks.runner.verdict import Verdict
+from store.job_runs import DONE
+from store.redaction import redact
+
+
+@pytest.fixture
+def record_url(sqlite_url):
+    """One engine is enough here: files are the same with both."""
+    return sqlite_url
+
+
+@pytest.fixture
+def office(db, record_url, tmp_path, monkeypatch):
+    environment = job_office.environment_of(tmp_path, record_url)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return JobOffice(tmp_path, db, environment)
+
+
+def test_what_a_cell_started_and_left_ends_with_the_run(office):
+    office.write("""
+        import subprocess
+        command = ["sh", "-c", "sleep 60 & echo $! $$; wait"]
+        away = subprocess.Popen(command, env={}, start_new_session=True, stdout=subprocess.PIPE, text=True)
+        print(away.stdout.readline())
+    """)
+    result = office.run()
+    numbers = list(map(int, outputs(result.files.notebook).split()))
+    assert (result.outcome, len(numbers), list(filter(is_alive, numbers))) == ("done", 2, [])
+
+
+def test_outputs_that_no_notebook_should_have_but_may_are_published_with_a_page(office):
+    office.write("""
+        from IPython.display import display
+        display({"text/markdown": "![x](attachment:none.png)"}, raw=True)
+        display({"application/vnd.interview-ops.counts+json": [1, 2]}, raw=True)
+        from notebooks import counts
+        counts.tell(rows=3)
+        print("whole")
+    """)
+    result = office.run()
+    assert (result.message, result.outcome, result.counts) == ("", "done", {"rows": 3})
+    assert office.files() == ["html", "ipynb", "log"]
+    page = result.files.page.read_text(encoding="utf-8")
+    assert "Output 1 of cell 4 cannot be shown on this page" in page
+    assert "whole" in page
+
+
+@pytest.mark.parametrize(
+    "key", [*(key for key, _ in key_samples.ISSUED), key_samples.SESSION_KEY, "https://me:pw12@x.in"]
+)
+def test_what_is_said_of_a_secret_still_names_the_file_when_it_was_redacted(office, key):
+    files = RunFiles.make(office.runs / "secret token")
+    files.save('{"cells": [], "metadata": {}}')
+    files.log.write_text(f"so: {key}\n", encoding="utf-8")
+    published = artefacts.publish(files, Verdict(DONE, ""))
+    assert published.message.startswith(f"Not published, for a secret is in {files.name}.part.log, line 1: ")
+    assert redact(published.message) == published.message
+    assert key.partition("\n")[0] not in published.message

@@ -1,0 +1,19 @@
+"""What the command tells of runs, from rows alone."""
+
+from dataclasses import replace
+
+import pytest
+from test_alerts import ROW
+
+from notebooks import job_listing
+
+
+@pytest.mark.parametrize("message", ["Two rows are refused.\nmore", "\n  \nTwo rows are refused.\nmore"])
+def test_below_a_run_stands_the_first_line_that_says_anything(message):
+    assert job_listing.history([replace(ROW, message=message)]).splitlines()[2:] == ["      Two rows are refused."]
+
+
+def test_a_run_without_words_is_one_line_whatever_it_was_given():
+    row = replace(ROW, message="", parameters={"note": "a\nb\x1b[31m"})
+    [_, line] = job_listing.history([row]).splitlines()
+    assert "note='a\\nb\\x1b[31m'" in line

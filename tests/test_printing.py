@@ -1,0 +1,47 @@
+"""What commands say where stdout or stderr cannot be written, with real full devices and closed pipes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from notebooks import printing
+from store import places
+
+FULL = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), {number})\n"
+SAY = "from notebooks import printing\nsaid = printing.say({text!r}), printing.say('more')\n"
+CODE = "import sys\nsys.exit(3 if said == ({first}, True) else 4)"
+
+
+def ran(before, text="x", first=False, shell=""):
+    """Says it in a process of its own; gives exit code, output and errors."""
+    command = [sys.executable, "-c", before + SAY.format(text=text) + CODE.format(first=first)]
+    if shell:
+        command = ["bash", "-c", shell, "bash", *command]
+    done = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("text", ["short", "x" * 100_000])
+def test_a_full_disk_under_stdout_is_one_line_on_stderr_and_changes_no_exit_code(text):
+    code, _, errors = ran(FULL.format(number=1), text)
+    assert (code, errors.count("\n")) == (3, 1)
+    assert errors.startswith("notebooks: what there is to say cannot be printed (No space left on device). To fix: ")
+
+
+def test_a_closed_pipe_is_told_so_too():
+    code, _, errors = ran("", "x" * 100_000, shell='"$@" | true; exit ${PIPESTATUS[0]}')
+    assert (code, errors.count("\n")) == (3, 1)
+    assert "(Broken pipe)" in errors
+
+
+@pytest.mark.parametrize("redirected", [">/dev/full 2>&1", ">&- 2>&-"])
+def test_nothing_fails_where_neither_can_be_written(redirected):
+    first = redirected.startswith(">&-")
+    assert ran("", first=first, shell=f'"$@" {redirected}') == (3, "", "")
+
+
+def test_a_sign_that_stdout_does_not_know_is_written_as_its_code(monkeypatch):
+    with open("/dev/null", "w", encoding="ascii") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert printing.say("\u0905 \udcff")
