@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+import pytest
 
 from notebooks import jobs, runner
 from notebooks.runner import Limits, Result
@@ -35,6 +36,14 @@ class JobOffice:
     environment: dict[str, str]
     notebooks: Path | None = None
     """Where the notebooks lie; None for this folder."""
+
+    @classmethod
+    def here(cls, folder: Path, db: Database, url: str, monkeypatch: pytest.MonkeyPatch) -> "JobOffice":
+        """One whose settings this process has, too."""
+        environment = environment_of(folder, url)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        return cls(folder, db, environment)
 
     @property
     def runs(self) -> Path:

@@ -3,7 +3,6 @@
 import logging
 import shutil
 
-import job_office
 import pytest
 from job_office import JobOffice, outputs
 
@@ -33,11 +32,9 @@ def clock(monkeypatch):
 def office(_sqlite_template, tmp_path, monkeypatch):
     """An installation with notebooks of the test's own; a log is the same on every engine."""
     shutil.copy(_sqlite_template, tmp_path / "record.db")
-    environment = job_office.environment_of(tmp_path, f"sqlite:///{tmp_path}/record.db")
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    record = database.open_record(environment["DATABASE_URL"])
-    yield JobOffice(tmp_path, record, environment)
+    url = f"sqlite:///{tmp_path}/record.db"
+    record = database.open_record(url)
+    yield JobOffice.here(tmp_path, record, url, monkeypatch)
     record.close()
 
 

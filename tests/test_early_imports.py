@@ -2,11 +2,20 @@
 
 import json
 
+import job_office
 import nbformat
+import pytest
+from job_office import JobOffice
 
 from notebooks import jobs
 from notebooks.runner import early_imports
 from notebooks.runner.kernel_process import import_early
+
+
+@pytest.fixture
+def record_url(sqlite_url):
+    """One engine is enough here: it is about the kernel."""
+    return sqlite_url
 
 
 def written(tmp_path, *cells):
@@ -29,10 +38,13 @@ def test_imports_that_may_never_happen_are_left_to_their_cell(tmp_path):
     assert json.loads(early_imports.of_notebook(path)) == []
 
 
-def test_each_notebook_of_the_toolkit_is_imported_for():
-    for name in jobs.names():
-        found = json.loads(early_imports.of_notebook(jobs.FOLDER / f"{name}.ipynb"))
-        assert ["notebooks.opened_run", ["open_run"]] in found or name == "start_here"
+@pytest.mark.parametrize("name", jobs.names())
+def test_notebook_of_the_toolkit_is_imported_for(name):
+    found = json.loads(early_imports.of_notebook(jobs.FOLDER / f"{name}.ipynb"))
+    assert found
+    for module, names in found:
+        assert module.startswith(("notebooks", "store", "mailer"))
+        __import__(module, fromlist=names)
 
 
 def test_module_with_a_fault_is_told_by_its_cell_only(tmp_path, monkeypatch, capfd):
@@ -41,8 +53,10 @@ def test_module_with_a_fault_is_told_by_its_cell_only(tmp_path, monkeypatch, cap
     assert capfd.readouterr() == ("", "")
 
 
-def test_kernel_has_the_modules_before_its_first_cell(office):
-    cells = ["import sys\nprint('store.sample' in sys.modules, 'INTERVIEW_OPS_EARLY_IMPORTS' in __import__('os').environ)",
-             "from store import sample"]  # fmt: skip
-    result = office.run_cells(*cells)
-    assert "True False" in result.files.notebook.read_text(encoding="utf-8")
+def test_kernel_has_the_modules_before_its_first_cell(db, sqlite_url, tmp_path, monkeypatch):
+    office = JobOffice.here(tmp_path, db, sqlite_url, monkeypatch)
+    office.write(
+        f"import os, sys; print('store.sample' in sys.modules, {early_imports.VARIABLE!r} in os.environ)",
+        "from store import sample",
+    )
+    assert job_office.outputs(office.run().files.notebook) == "True False\n"

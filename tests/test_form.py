@@ -131,12 +131,9 @@ def office(tmp_path, monkeypatch):
 
 
 def office_of(folder, db, url, monkeypatch):
-    environment = job_office.environment_of(folder, url)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(started_runs, "RUNNER", ("-c", job_office.RUN, str(folder)))
     monkeypatch.setattr(form_of, "_running", None)
-    office = JobOffice(folder, db, environment)
+    office = JobOffice.here(folder, db, url, monkeypatch)
     office.write("print(days)", parameters="days: int = 3  # how many\nmode: str = ...  # how; one of: plan, book")
     return office
 

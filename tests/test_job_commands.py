@@ -2,7 +2,6 @@
 
 import json
 
-import job_office
 import pytest
 from job_office import JobOffice
 
@@ -15,10 +14,7 @@ from store.job_runs import JobEnd, JobStart
 @pytest.fixture
 def office(db, record_url, tmp_path, monkeypatch):
     """An installation with one notebook."""
-    environment = job_office.environment_of(tmp_path, record_url)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    office = JobOffice(tmp_path, db, environment)
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
     office.write(
         "raise SystemExit('must not run')", parameters="mode: str = ...  # how; one of: plan, book\ndays: int = 3"
     )

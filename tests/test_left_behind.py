@@ -24,9 +24,7 @@ START = JobStart("20261128T100000Z_ab12", "small", "key", {}, "cron", "ops", "ho
 
 @pytest.fixture
 def office(db, record_url, tmp_path, monkeypatch):
-    for name, value in job_office.environment_of(tmp_path, record_url).items():
-        monkeypatch.setenv(name, value)
-    return JobOffice(tmp_path, db, {})
+    return JobOffice.here(tmp_path, db, record_url, monkeypatch)
 
 
 @pytest.fixture
@@ -231,6 +229,16 @@ def test_a_run_that_could_not_publish_gets_its_record_later_and_keeps_its_own_wo
     [row] = office.rows()
     assert (row.outcome, row.message) == ("failed", "The run could not be written.")
     assert row.artefacts.keys() == {"notebook", "page", "log"}
+
+
+def test_a_run_that_hung_in_its_page_gets_it_later(office, left):
+    files, run_id = left
+    files.publish_notebook()
+    files.page_aside.write_text("<html>", encoding="utf-8")
+    job_runs.finish(office.db, run_id, JobEnd("out_of_time", 124, "The runner itself hung."))
+    assert see_to(office) == [files.name]
+    assert office.files() == ["html", "ipynb", "log"]
+    assert office.rows()[0].artefacts.keys() == {"notebook", "page", "log"}
 
 
 def test_empty_files_of_a_run_that_never_began_go_after_a_minute(office):

@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 
-import job_office
 import pytest
 import schedule_office
 from job_office import JobOffice
@@ -23,10 +22,7 @@ MINUTE = timedelta(minutes=1)
 @pytest.fixture
 def office(db, record_url, tmp_path, monkeypatch):
     """An installation whose schedule has been known for a week."""
-    environment = job_office.environment_of(tmp_path, record_url)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    office = JobOffice(tmp_path, db, environment)
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
     office.write("1")
     known = schedule_office.read(office)
     assert overdue.find(db, known, DUE - timedelta(days=7)) == []

@@ -7,7 +7,6 @@ import stat
 import threading
 from typing import get_args
 
-import job_office
 import pytest
 from job_office import JobOffice, is_alive, outputs, wait_until
 
@@ -32,10 +31,7 @@ def record_url(sqlite_url):
 @pytest.fixture
 def office(db, record_url, tmp_path, monkeypatch):
     """An installation with notebooks of the test's own."""
-    environment = job_office.environment_of(tmp_path, record_url)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    return JobOffice(tmp_path, db, environment)
+    return JobOffice.here(tmp_path, db, record_url, monkeypatch)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import job_office
 import pytest
 import schedule_office
 from job_office import JobOffice
@@ -22,11 +21,8 @@ def record_url(sqlite_url):
 @pytest.fixture
 def office(db, record_url, tmp_path, monkeypatch):
     """An installation with one notebook, and a schedule that names it."""
-    environment = job_office.environment_of(tmp_path, record_url)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     monkeypatch.setattr(times, "now", lambda: schedule_office.NOW)
-    office = JobOffice(tmp_path, db, environment)
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
     office.write("print(number)", parameters="number: int = 1  # any\nname: str = ''  # any")
     schedule_office.write(tmp_path, schedule_office.JOB + 'parameters = { number = 7, name = "Asha Rao" }\nwait = "0s"')
     return office

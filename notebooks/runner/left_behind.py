@@ -39,7 +39,7 @@ def publish(db: Database, folder: Path) -> list[str]:
 
 def _dead(db: Database, folder: Path) -> list[str]:
     """The names of runs with files here that ended or died in this record, or never began; the newest first."""
-    aside = {path.name.removesuffix(".part.ipynb") for path in folder.glob("*.part.ipynb") if is_regular(path)}
+    aside = {path.name.partition(".part.")[0] for path in folder.glob("*.part.*") if is_regular(path)}
     aside = set(filter(RUN_NAME.fullmatch, aside))
     known = job_remains.outcomes(db, folder.name, aside)
     over = {name for name, outcome in known.items() if outcome != RUNNING}
