@@ -52,8 +52,11 @@ def _code_of(refused: Refusal) -> int:
 
 
 def _shown(text: str) -> str:
+    from mailer.config import know_secrets
     from store import job_runs
 
+    # A refusal may come before anybody has read the settings, and tell a value that is one of their secrets.
+    know_secrets()
     return job_runs.shown_message(text)
 
 

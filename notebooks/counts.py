@@ -41,4 +41,6 @@ def told_in(output: Mapping[str, object]) -> object:
 
 def _numbers(told: object) -> dict[str, int | float]:
     listed = told.items() if isinstance(told, Mapping) else ()
-    return {name: value for name, value in listed if type(value) in (int, float) and math.isfinite(value)}
+    return {
+        name: value for name, value in listed if type(value) is int or (type(value) is float and math.isfinite(value))
+    }

@@ -20,6 +20,8 @@ def complain(text: str) -> None:
 
 def _write(stream: TextIO | None, text: str) -> str:
     """Why the text cannot be written; empty if it is, or if this process was started without such a stream."""
+    if stream is None:
+        return ""
     try:
         print(text, file=stream, flush=True)
     except UnicodeEncodeError:

@@ -148,7 +148,7 @@ class _Rules:
         return [self._decided(named, found, now)]
 
     def _decided(self, named: Named, found: Appointment, now: float) -> Row:
-        if named.starts_at is not None and times.epoch(named.starts_at) != found.starts_at:
+        if not found.is_cancelled and named.starts_at is not None and times.epoch(named.starts_at) != found.starts_at:
             return _refused(named, "other_time", found)
         first = self._lines.setdefault(found.interview_id, named.line)
         if first != named.line:

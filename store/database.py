@@ -333,6 +333,7 @@ def _drop_lost_connection(db: Database) -> None:
 
 
 _REASONS = (
+    ("deadlock", "had two programs that waited for each other, and stopped this one.", "run this again."),
     ("locked", "is locked by another program.", "wait for the other job to end, or end it, and run this again."),
     ("is full", "cannot grow: the disk is full.", "free some disk space and run this again; nothing is half-done."),
     ("disk i/o", "cannot be written: the disk failed or is full.", "check the disk's free space and health."),

@@ -69,7 +69,7 @@ def before(db: Database, run_id: int) -> Before:
 
     The rule: the same failure of the same job is mailed at most once an hour, and the next mail tells how many runs failed
     so meanwhile. The same job is the same name in the schedule, notebook and parameters; the same failure, the same outcome
-    and first sentence of the message, whatever its numbers, times and codes. Another failure, or one after a run that was
+    and first line of the message, whatever its numbers, times and codes. Another failure, or one after a run that was
     done, is mailed at once; so is each that somebody at a terminal began. The hour is between the ends of runs, by the
     database's clock, so that asking again later gives the same answer.
 

@@ -6,6 +6,8 @@ import shutil
 import stat
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import job_office
@@ -13,7 +15,7 @@ import nbformat
 import pytest
 from job_office import JobOffice
 
-from notebooks.runner import left_behind
+from notebooks.runner import left_behind, page
 from notebooks.runner.run_files import RunFiles
 from store import job_runs
 from store.database import execute
@@ -234,11 +236,32 @@ def test_a_run_that_could_not_publish_gets_its_record_later_and_keeps_its_own_wo
 def test_a_run_that_hung_in_its_page_gets_it_later(office, left):
     files, run_id = left
     files.publish_notebook()
-    files.page_aside.write_text("<html>", encoding="utf-8")
+    files.begin_page()
     job_runs.finish(office.db, run_id, JobEnd("out_of_time", 124, "The runner itself hung."))
     assert see_to(office) == [files.name]
     assert office.files() == ["html", "ipynb", "log"]
     assert office.rows()[0].artefacts.keys() == {"notebook", "page", "log"}
+
+
+def test_a_page_that_took_its_maker_along_twice_is_not_tried_again(office, left):
+    files, _ = left
+    assert files.begin_page()
+    assert files.begin_page()
+    assert see_to(office) == [files.name]
+    assert office.files() == ["ipynb", "log"]
+    assert office.rows()[0].message.endswith("It has no page, for making one did not end twice; open its notebook.")
+    assert see_to(office) == []
+
+
+def test_a_page_that_takes_for_ever_is_left_after_a_while(office, left, monkeypatch):
+    files, _ = left
+    is_over = threading.Event()
+    monkeypatch.setattr(page, "write", lambda *_: is_over.wait(60))
+    began = time.monotonic()
+    left_behind.publish_within(office.db, [files.folder], seconds=0.5)
+    assert time.monotonic() - began < 30
+    assert office.files() == ["ipynb", "log", "part.tries"]
+    is_over.set()
 
 
 def test_empty_files_of_a_run_that_never_began_go_after_a_minute(office):

@@ -98,7 +98,7 @@ def test_a_runner_that_hangs_says_so_also_where_the_record_hangs(office):
 @pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
 def test_a_signal_while_what_others_left_is_published_changes_no_exit_code(office):
     before = (
-        "import time\nfrom notebooks.runner import left_behind\nleft_behind.try_publish = lambda *_: time.sleep(1000)\n"
+        "import time\nfrom notebooks.runner import left_behind\nleft_behind.publish = lambda *_: time.sleep(1000)\n"
     )
     with office.start("run", "small", "number=2", before=before) as process:
         said = [process.stdout.readline() for _ in range(4)]

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, SecretStr
 
 from mailer.account import PASSWORD, RESEND
 from store.errors import SettingsError
-from store.settings import FromEnvironment
+from store.settings import FromEnvironment, Settings
 
 # Raw text, so that one check can report all that was mistyped instead of the first.
 Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else str(value))]
@@ -54,6 +54,7 @@ class MailSettings(FromEnvironment):
 
 
 def know_secrets() -> None:
-    """From here on nothing of this process shows a mail password. What is wrong with the settings is told by who mails."""
-    with suppress(SettingsError):
-        MailSettings.load()
+    """From here on nothing of this process shows a secret of the settings. What is wrong with them is told by who needs them."""
+    for settings in (Settings, MailSettings):
+        with suppress(SettingsError):
+            settings.load()

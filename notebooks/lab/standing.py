@@ -96,7 +96,7 @@ def _overdue(db: Database) -> list[Line]:
 
 
 def _late(db: Database, plan: schedule.Schedule, now: datetime) -> list[Line]:
-    known = set(fetch(db, "SELECT name, timing FROM scheduled_job"))
+    known = set(fetch(db, "SELECT name, timing FROM scheduled_job WHERE schedule = ?", (plan.source,)))
     watched = tuple(job for job in plan.jobs if (job.name, job.timing) in known)
     if not watched:
         return []

@@ -17,6 +17,9 @@ _OTHERS_WORDS = (FAILED, WRONG_SETTINGS, KERNEL_DIED)
 """What such a run tells of itself is what a cell or its kernel said: it may hold the secret."""
 
 
+_NO_PAGE = "It has no page, for making one did not end twice; open its notebook."
+
+
 @dataclass(frozen=True, slots=True)
 class Published:
     """The run's verdict after the check, and the paths of what there is to read."""
@@ -49,12 +52,17 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
     if hits := [hit for path in written for hit in check.hits(path)]:
         return _blocked(files, hits, judged)
     files.publish_notebook()
+    message = judged.message
     if is_regular(files.notebook):
-        page.write(files.notebook, files.page_aside)
-        if hits := check.hits(files.page_aside):
-            return _blocked(files, hits, judged)
-        files.publish_page()
-    return Published(judged.outcome, judged.message, files.shown())
+        if not files.begin_page():
+            message = f"{message} {_NO_PAGE}"
+        else:
+            page.write(files.notebook, files.page_aside)
+            if hits := check.hits(files.page_aside):
+                return _blocked(files, hits, judged)
+            files.publish_page()
+    files.end_page()
+    return Published(judged.outcome, message, files.shown())
 
 
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:

@@ -53,8 +53,9 @@ class Heart:
     def _beat(self) -> None:
         try:
             with database.changing(self._db):
-                is_held = job_locks.beat(self._db, self._lock)
+                # In the order in which a run's end writes them: two that lock each other's rows would wait for ever.
                 job_runs.beat(self._db, self._run_id)
+                is_held = job_locks.beat(self._db, self._lock)
         except StoreError as error:
             log.warning("DEBUG: heartbeat: %s", error.line())
             if time.monotonic() - self._last > STALE_SECONDS - _MARGIN_SECONDS:

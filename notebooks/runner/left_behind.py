@@ -8,11 +8,13 @@ import itertools
 import logging
 import os
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from notebooks import counts
 from notebooks.run_names import RUN_NAME
 from notebooks.runner import artefacts, ending
+from notebooks.runner.bounded_call import CallLeft, call_within
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict
@@ -24,6 +26,8 @@ from store.job_runs import DIED, RUNNING
 log = logging.getLogger(__name__)
 MOST = 20
 """So many are seen to at once; the others' turn comes with the next run. What cannot be seen to takes no place."""
+SECONDS = 60.0
+"""So long whoever sees to them waits; a page may take for ever."""
 _YOUNG_SECONDS = 60.0
 
 
@@ -51,8 +55,28 @@ def _dead(db: Database, folder: Path) -> list[str]:
     return sorted((name for name in names if is_regular(RunFiles(folder, name).log)), reverse=True)
 
 
-def try_publish(db: Database, folder: Path) -> None:
-    """As `publish`; what keeps it from that is only logged, so that no other run's end depends on it."""
+def publish_within(
+    db: Database, folders: Iterable[Path], is_asked: Callable[[], bool] = lambda: False, seconds: float = SECONDS
+) -> None:
+    """As `publish`, for notebooks' folders one after the other, until so many seconds are over or `is_asked`.
+
+    What keeps it from that is only logged, so that no other run's end depends on it.
+    """
+
+    def publish() -> None:
+        try:
+            for folder in folders:
+                _try_publish(db, folder)
+        finally:
+            db.close()
+
+    try:
+        call_within(seconds, publish, is_asked)
+    except CallLeft as left:
+        log.info("DEBUG: what killed runs left waits for the next run: %s", left)
+
+
+def _try_publish(db: Database, folder: Path) -> None:
     try:
         for name in publish(db, folder):
             log.info("DEBUG: run %s: seen to", name)

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from notebooks.runner import offspring
@@ -33,18 +33,19 @@ class PrivateKernel:
         self.peak_memory: int | None = None
 
     def __enter__(self) -> "PrivateKernel":
-        self._room = private_folder()
-        folder = self._room.__enter__()
-        (folder / "tmp").mkdir()
-        self.connection_file = folder / "kernel.json"
-        self._said = open(folder / "said", "w+b")
-        _write_connection(self.connection_file)
-        command = [sys.executable, str(_PROCESS), "-f", str(self.connection_file)]
-        self.process = subprocess.Popen(
-            [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=self._given(folder / "tmp"),
-            stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
-        )  # fmt: skip
-        self._mark = offspring.mark(self.process.pid)
+        with ExitStack() as opened:
+            folder = opened.enter_context(private_folder())
+            (folder / "tmp").mkdir()
+            self.connection_file = folder / "kernel.json"
+            self._said = opened.enter_context(open(folder / "said", "w+b"))
+            _write_connection(self.connection_file)
+            command = [sys.executable, str(_PROCESS), "-f", str(self.connection_file)]
+            self.process = subprocess.Popen(
+                [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=self._given(folder / "tmp"),
+                stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
+            )  # fmt: skip
+            self._mark = offspring.mark(self.process.pid)
+            self._opened = opened.pop_all()
         return self
 
     def _given(self, temporary: Path) -> dict[str, str]:
@@ -54,8 +55,7 @@ class PrivateKernel:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        self._said.close()
-        self._room.__exit__(None, None, None)
+        self._opened.close()
 
     def interrupt(self) -> None:
         """What Ctrl-C is in a terminal: the cell that runs ends with KeyboardInterrupt. Its children are its own matter."""

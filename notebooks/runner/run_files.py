@@ -14,6 +14,8 @@ from notebooks.runner.regular_files import is_regular
 from store import places
 from store.errors import StoreError
 
+PAGE_TRIES = 2
+"""A page that its maker did not come back from twice, killed or hanging, would take the next one along, too."""
 _PRIVATE, _PUBLIC = 0o600, 0o666
 
 
@@ -36,12 +38,16 @@ class RunFiles:
             while True:
                 files = cls(folder, run_name())
                 try:
-                    os.close(os.open(files.log, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
-                    os.close(os.open(files.aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
-                    return files
+                    _make(files.log)
                 except FileExistsError:
                     # Another run took the same name in the same second.
                     continue
+                try:
+                    _make(files.aside)
+                    return files
+                except OSError:
+                    files.log.unlink()
+                    raise
         except OSError as error:
             place = places.shown(folder)
             what = f"The folder {place} for executed notebooks cannot be used: {error.strerror}."
@@ -129,7 +135,25 @@ class RunFiles:
         for path, target in zip(found, kept, strict=True):
             os.replace(path, target)
         self.log_aside.unlink(missing_ok=True)
+        self.end_page()
         return kept
+
+    def begin_page(self) -> bool:
+        """Notes that the page is being made; False if that was tried twice before, and nobody came back from it."""
+        tried = self._tries.stat().st_size if is_regular(self._tries) else 0
+        if tried < PAGE_TRIES:
+            with open(regular_files.made(self._tries), "wb") as file:
+                file.write(b"." * (tried + 1))
+        return tried < PAGE_TRIES
+
+    def end_page(self) -> None:
+        """The page is made, or never will be."""
+        self._tries.unlink(missing_ok=True)
+
+    @property
+    def _tries(self) -> Path:
+        """As many bytes as there were tries to make the page."""
+        return self.folder / f"{self.name}.part.tries"
 
     def drop(self) -> None:
         """Takes away the empty files of a run that did not begin."""
@@ -146,6 +170,10 @@ class RunFiles:
         """The kinds and paths of what there is, as people and the record are told."""
         kinds = {"notebook": self.notebook, "page": self.page, "log": self.log}
         return {kind: places.shown(path) for kind, path in kinds.items() if is_regular(path)}
+
+
+def _make(path: Path) -> None:
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, _PRIVATE))
 
 
 def _is_locked(descriptor: int) -> bool:

@@ -4,8 +4,6 @@ What is left of a run that was killed: its row, told as died, and its files unde
 publishes them.
 """
 
-import logging
-import math
 import os
 import time
 from collections.abc import Callable
@@ -18,7 +16,6 @@ from notebooks.parameters import LOG_FILE
 from notebooks.run_names import run_name
 from notebooks.runner import artefacts, left_behind, unwritten
 from notebooks.runner.alerts import OpsAlert
-from notebooks.runner.bounded_call import CallLeft, call_within
 from notebooks.runner.execution import execute
 from notebooks.runner.heart import Heart
 from notebooks.runner.last_word import Begun, LastWord, Result
@@ -35,7 +32,6 @@ from store.job_locks import JobBusy
 from store.job_runs import DONE, FAILED, WRONG_SETTINGS, JobEnd, JobStart
 from store.settings import Settings
 
-log = logging.getLogger(__name__)
 _ASK_SECONDS = 0.5
 
 
@@ -85,7 +81,7 @@ def run(
         signals.forget()
         alert.send(signals.is_asked)
         if word.begun.lock and not is_stopped and not signals.is_asked():
-            _see_to_the_dead(db, result.files.folder, signals)
+            left_behind.publish_within(db, [result.files.folder], signals.is_asked)
     return result
 
 
@@ -157,16 +153,3 @@ def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     except Exception as error:  # noqa: BLE001 - told: no run that was begun ends without its outcome
         return unwritten.end(files, judged or Verdict(watch.reason or DONE, watch.detail), error, memory)
     return JobEnd(published.outcome, published.exit_code, published.message, found, published.shown, memory)
-
-
-def _see_to_the_dead(db: Database, folder: Path, signals: StopSignals) -> None:
-    def publish() -> None:
-        try:
-            left_behind.try_publish(db, folder)
-        finally:
-            db.close()
-
-    try:
-        call_within(math.inf, publish, signals.is_asked)
-    except CallLeft as left:
-        log.info("DEBUG: what killed runs left in %s waits for the next run: %s", places.shown(folder), left)

@@ -23,6 +23,7 @@ _FIXES = {
     errno.EPERM: _RIGHTS,
     errno.EROFS: "have its file system mounted for writing,",
 }
+_OF_MACHINE = (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE)
 _OTHER_FIX = "see that it is what it should be, a file or folder on a disk that works,"
 
 
@@ -39,6 +40,9 @@ def line(files: RunFiles, error: Exception) -> str:
     """One line for people: what could not be written or published, and what to do."""
     if isinstance(error, Refusal):
         return f"{_WHAT}: {error.line()}"
+    if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+        fix = f"end other programs, or raise this user's limits (ulimit -a), {_AGAIN}"
+        return f"The machine has no room for the run ({error.strerror}). To fix: {fix}"
     if isinstance(error, OSError):
         place = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else files.folder
         why, fix = error.strerror or str(error), _FIXES.get(error.errno, _OTHER_FIX)

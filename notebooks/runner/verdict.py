@@ -53,6 +53,8 @@ def judge(notebook: Mapping, error: Exception | None, reason: str, detail: str, 
         return Verdict(reason, f"{detail} {AGAIN}")
     if isinstance(error, PapermillExecutionError):
         return Verdict(WRONG_SETTINGS if error.ename == _SETTINGS_ERROR else FAILED, _told(error.ename, error.evalue))
+    if "didn't respond" in str(error):
+        return Verdict(KERNEL_DIED, f"The kernel did not come up in time: the machine is too busy, perhaps. {AGAIN}")
     if isinstance(error, DeadKernelError) or "Kernel died" in str(error):
         why = f": {last_words}" if last_words else " (out of memory, perhaps)"
         return Verdict(KERNEL_DIED, f"The kernel died before the notebook ended{why}. {AGAIN}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from store import places, times
 from store.errors import SettingsError, StoreError
+from store.redaction import redact
 
 if TYPE_CHECKING:
     from notebooks.runner import Limits
@@ -90,6 +91,7 @@ def _path(options: argparse.Namespace) -> Path:
 
 
 def _schedule(options: argparse.Namespace) -> int:
+    from mailer.config import know_secrets
     from notebooks import printing, schedule
     from notebooks.schedule import cron_file, listing, units
     from notebooks.schedule.installation import Installation
@@ -102,7 +104,8 @@ def _schedule(options: argparse.Namespace) -> int:
     elif options.systemd is not None:
         told = _written(Path(options.systemd), units.files(known, at))
     else:
-        told = listing.listing(known, times.now())
+        know_secrets()
+        told = redact(listing.listing(known, times.now()))
     return 0 if printing.say(told) else _UNSAID_CODE
 
 
@@ -143,8 +146,8 @@ def _overdue(options: argparse.Namespace) -> int:
         from notebooks.schedule import overdue_alerts
 
         overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(known, found, died))
-    for name in jobs.names():
-        left_behind.try_publish(db, places.resolve(settings.runs_folder) / name)
+    runs = places.resolve(settings.runs_folder)
+    left_behind.publish_within(db, [runs / name for name in jobs.names(options.folder)])
     if known.findings:
         raise SettingsError(known.findings)
     return _OVERDUE_CODE if found or not is_said else 0
