@@ -159,6 +159,13 @@ def test_a_row_does_not_cancel_an_interview_that_was_moved_to_another_time_since
     assert cancel(replace(BY_JOB, starts_at=tomorrow + DAY)) == [(CANCELLED, "")]
 
 
+def test_a_row_of_an_interview_that_was_moved_and_cancelled_keeps_nobody(desk, booked, tomorrow, plan, cancel):
+    desk.move(booked.interview_id, tomorrow + DAY)
+    assert cancel(BY_JOB) == [(CANCELLED, "")]
+    [row] = plan(replace(BY_JOB, starts_at=tomorrow))
+    assert (row.outcome, row.message) == (UNCHANGED, "It is cancelled already.")
+
+
 def test_the_same_interview_on_two_lines_is_cancelled_once(desk, booked, tomorrow, cancel, plan):
     other = replace(BY_JOB, line=7)
     assert plan(BY_JOB, other)[1].message == "Line 2 names the same interview."

@@ -41,3 +41,7 @@ def test_an_output_without_data_by_name_counts_nothing(read, odd):
 
 def test_a_notebook_that_is_not_there_counts_nothing(tmp_path):
     assert counts.read(tmp_path / "none.ipynb") == {}
+
+
+def test_a_number_of_any_size_is_a_count(read):
+    assert read(told({"rows": 10**400})) == {"rows": 10**400}

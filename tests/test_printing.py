@@ -45,3 +45,10 @@ def test_a_sign_that_stdout_does_not_know_is_written_as_its_code(monkeypatch):
     with open("/dev/null", "w", encoding="ascii") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert printing.say("\u0905 \udcff")
+
+
+def test_what_is_for_a_closed_stderr_does_not_land_among_the_output():
+    code = "from notebooks import printing\nprinting.complain('trouble')\nprinting.say('said')\n"
+    command = ["bash", "-c", '"$@" 2>&-', "bash", sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "said\n"

@@ -261,3 +261,11 @@ def test_the_examples_of_our_own_fixes_stay_readable(refused):
 )
 def test_what_only_begins_like_an_example_is_hidden_as_ever(text, hidden):
     assert hidden not in redact(text)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part", ["eyJ-", "eyJabcdefgh.", "AKIA", "ya29.", "1//0", "ghp_", "github_pat_", "SG.", "xoxb-"]
+)
+def test_a_long_line_of_beginnings_of_keys_does_not_take_for_ever(part):
+    assert redact(part * 200_000)

@@ -52,6 +52,15 @@ def test_a_check_tells_the_parameters_of_the_schedule(said, office):
     assert office.rows() == []
 
 
+@pytest.mark.parametrize("asked", [["run", "--job", "nightly"], ["schedule"], ["overdue"]])
+@pytest.mark.parametrize("number", ['"correct horse battery"', '7\nname = "correct horse battery"'])
+def test_a_secret_that_got_into_the_schedule_is_not_told(said, office, monkeypatch, asked, number):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct horse battery")
+    schedule_office.write(office.folder, f"{schedule_office.JOB}[jobs.nightly.parameters]\nnumber = {number}\n")
+    _, out, errors = said(*asked)
+    assert "horse" not in out + errors
+
+
 def test_limits_of_the_command_line_go_before_those_of_the_schedule(office):
     options = command._options(["run", "--job", "nightly", "--timeout", "5"])
     options.folder, options.schedule = office.folder, str(office.folder / "schedule.toml")
