@@ -184,4 +184,4 @@ def _history(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    printing.leave(main(sys.argv[1:]))

@@ -1,9 +1,18 @@
 """What commands say to people: a full disk or a closed pipe behind it never changes how the work itself ended."""
 
+import logging
 import os
+import signal
 import sys
 from contextlib import suppress
-from typing import TextIO
+from typing import NoReturn, TextIO
+
+from notebooks.bounded_call import CallLeft, call_within
+
+SECONDS = 5.0
+"""So long a pipe that nobody reads, or a terminal that was halted, is waited for; after that it is told nothing more."""
+_STUCK: list[TextIO] = []
+_UNREAD = f"nobody has read it for {SECONDS:g} s"
 
 
 def say(text: str) -> bool:
@@ -18,12 +27,25 @@ def complain(text: str) -> None:
     _write(sys.stderr, f"notebooks: {text}")
 
 
+def leave(code: int) -> NoReturn:
+    """Ends the process with this exit code at once, whatever signal comes now and whoever reads nothing any more."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    logging.shutdown()
+    os._exit(code)
+
+
 def _write(stream: TextIO | None, text: str) -> str:
     """Why the text cannot be written; empty if it is, or if this process was started without such a stream."""
     if stream is None:
         return ""
+    if stream in _STUCK:
+        return _UNREAD
     try:
-        print(text, file=stream, flush=True)
+        call_within(SECONDS, lambda: print(text, file=stream, flush=True))
+    except CallLeft:
+        _STUCK.append(stream)
+        return _UNREAD
     except UnicodeEncodeError:
         return _write(stream, text.encode("ascii", "backslashreplace").decode())
     except (OSError, ValueError) as error:

@@ -37,6 +37,11 @@ def clock(db: Database) -> str:
     return "((julianday('now') - 2440587.5) * 86400.0)" if is_sqlite(db) else "extract(epoch FROM clock_timestamp())"
 
 
+def lives(db: Database, heartbeat: str = "heartbeat_at") -> str:
+    """SQL for whether a holder with this heartbeat lives. One far ahead is of a clock that was wrong, not of a life."""
+    return f"{heartbeat} BETWEEN {clock(db)} - {STALE_SECONDS} AND {clock(db)} + {STALE_SECONDS}"
+
+
 def take(db: Database, job_key: str, run_name: str) -> JobLock:
     """Takes the lock, or takes it over from a holder that died. Raises JobBusy."""
     lock, now = JobLock(job_key, secrets.token_hex(16)), clock(db)
@@ -46,8 +51,8 @@ def take(db: Database, job_key: str, run_name: str) -> JobLock:
             f"INSERT INTO job_lock (job_key, owner, run_name, taken_at, heartbeat_at) VALUES (?, ?, ?, {now}, {now})"
             " ON CONFLICT (job_key) DO UPDATE SET owner = excluded.owner, run_name = excluded.run_name,"
             " taken_at = excluded.taken_at, heartbeat_at = excluded.heartbeat_at"
-            f" WHERE job_lock.heartbeat_at < {now} - ?",
-            (job_key, lock.owner, run_name, STALE_SECONDS),
+            f" WHERE NOT ({lives(db, 'job_lock.heartbeat_at')})",
+            (job_key, lock.owner, run_name),
         )
         if not taken:
             raise JobBusy(*_holder(db, job_key))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from store.database import Database, changing, execute, fetch
 from store.errors import StoreError
-from store.job_locks import STALE_SECONDS, clock
+from store.job_locks import STALE_SECONDS, clock, lives
 from store.redaction import one_line, redact
 
 DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOPPED = (
@@ -135,8 +135,7 @@ def shown_message(message: str) -> str:
 
 def outcome_sql(db: Database) -> str:
     """SQL for a run's outcome as it is now: one without an end runs, or died if its last heartbeat is too old."""
-    alive = f"heartbeat_at >= {clock(db)} - {STALE_SECONDS}"
-    return f"CASE WHEN outcome IS NOT NULL THEN outcome WHEN {alive} THEN '{RUNNING}' ELSE '{DIED}' END"
+    return f"CASE WHEN outcome IS NOT NULL THEN outcome WHEN {lives(db)} THEN '{RUNNING}' ELSE '{DIED}' END"
 
 
 def read(db: Database, notebook: str = "", outcomes: Sequence[str] = (), limit: int = 20) -> list[JobRunRow]:
@@ -161,6 +160,8 @@ def of_id(db: Database, run_id: int) -> JobRunRow | None:
 def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: Sequence[str] = ()) -> JobRunRow | None:
     """The newest run of a job of the schedule that was begun at this time (epoch seconds) or later; None for none."""
     wanted = [("scheduled_as = ?", [scheduled_as]), ("started_at >= ?", [since])]
+    # One that is yet to begin was recorded by a clock that was wrong.
+    wanted.append((f"started_at <= {clock(db)} + {STALE_SECONDS}", []))
     if outcomes:
         wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
     return next(iter(_read(db, wanted, 1)), None)
@@ -172,7 +173,7 @@ def died(db: Database, since: float, limit: int = 100) -> list[JobRunRow]:
         "EXISTS (SELECT 1 FROM job_run later WHERE later.notebook = job_run.notebook AND later.job_key = job_run.job_key"
         " AND later.outcome = ? AND later.started_at > job_run.started_at)"
     )
-    wanted = [("ended_at IS NULL", []), (f"heartbeat_at < {clock(db)} - {STALE_SECONDS}", [])]
+    wanted = [("ended_at IS NULL", []), (f"NOT ({lives(db)})", [])]
     return _read(db, [*wanted, ("started_at >= ?", [since]), (f"NOT {mended}", [DONE])], limit)
 
 

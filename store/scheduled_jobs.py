@@ -4,6 +4,9 @@ from collections.abc import Collection, Mapping
 
 from store.database import Database, execute, fetch, writing
 
+_CLOCKS_DIFFER = 30.0
+"""Seconds by which the clocks of two machines may differ."""
+
 
 def first_seen(db: Database, schedule: str, timings: Mapping[str, str], now: float) -> dict[str, float]:
     """The epoch seconds at which each job was first seen with its times; for a job that is new, `now`.
@@ -12,16 +15,18 @@ def first_seen(db: Database, schedule: str, timings: Mapping[str, str], now: flo
     text. A job whose times change is a new one, also if it had the same times once before.
     """
     known = _known(db, schedule)
-    if changed := {name: timing for name, timing in timings.items() if name not in known or known[name][0] != timing}:
+    # A time that is yet to come was noted by a clock that was wrong.
+    right = {name: timing for name, (timing, at) in known.items() if at <= now + _CLOCKS_DIFFER}
+    if changed := {name: timing for name, timing in timings.items() if right.get(name) != timing}:
         # Another machine that looks at the same moment may have noted the same: then its note stays.
         sql = (
             "INSERT INTO scheduled_job (schedule, name, timing, seen_at) VALUES (?, ?, ?, ?)"
             " ON CONFLICT (schedule, name) DO UPDATE SET timing = excluded.timing, seen_at = excluded.seen_at"
-            " WHERE scheduled_job.timing <> excluded.timing"
+            " WHERE scheduled_job.timing <> excluded.timing OR scheduled_job.seen_at > ?"
         )
         with writing(db):
             for name, timing in changed.items():
-                execute(db, sql, (schedule, name, timing, now))
+                execute(db, sql, (schedule, name, timing, now, now + _CLOCKS_DIFFER))
             known = {**known, **_known(db, schedule)}
     return {name: known[name][1] for name in timings}
 

@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import os
+from urllib.parse import quote
 
 import key_samples
 import pytest
@@ -35,6 +36,21 @@ def hits_in(tmp_path):
 )  # fmt: skip
 def test_a_secret_is_found_as_it_is_and_as_it_is_written_elsewhere(hits_in, written):
     assert hits_in(f"first line\nit is {written} here\n") == [("line 2", "a secret of the settings")]
+
+
+QUOTED = """pass'wörd"9\\w"""
+
+
+PROGRAMS = (
+    repr, ascii, lambda s: repr([s]), lambda s: str(KeyError(s)), lambda s: repr(s.encode()),
+    lambda s: json.dumps(json.dumps(s)), lambda s: s.replace("'", "''"), lambda s: s.encode().hex(":"),
+    lambda s: quote(s).lower(), lambda s: f"{{'a': {s!r}}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("write", PROGRAMS)
+def test_a_secret_is_found_as_programs_write_it(hits_in, write):
+    assert hits_in(f"it is {write(QUOTED)} here\n", secrets=[QUOTED]) == [("line 1", "a secret of the settings")]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from notebooks.runner.bounded_call import CallLeft, call_within
+from notebooks.bounded_call import CallLeft, call_within
 
 
 def test_what_a_call_gives_and_raises_is_its_callers():

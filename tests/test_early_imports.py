@@ -26,15 +26,24 @@ def written(tmp_path, *cells):
 
 
 def test_imports_of_the_toolkit_are_found_and_no_others(tmp_path):
-    path = written(tmp_path, "import antigravity\nimport store.times", "from notebooks import plots, tables\nx = 1")
-    found = json.loads(early_imports.of_notebook(path))
+    cells = "days: int = 3  # any\nimport antigravity\nimport store.times", "from notebooks import plots, tables\nx = 1"
+    found = json.loads(early_imports.of_notebook(written(tmp_path, *cells)))
     assert found == [["store.times", []], ["notebooks", ["plots", "tables"]]]
 
 
-def test_imports_that_may_never_happen_are_left_to_their_cell(tmp_path):
-    path = written(
-        tmp_path, "if False:\n    import store.times", "%matplotlib inline\nimport mailer", "from . import store"
-    )
+@pytest.mark.parametrize(
+    "first",
+    [
+        "%matplotlib inline",
+        "import os; os.environ['A'] = 'b'",
+        "x = open('y')",
+        "if True: pass",
+        "def f(): pass",
+        "1 +",
+    ],
+)
+def test_what_may_depend_on_what_cells_do_is_left_to_its_cell(tmp_path, first):
+    path = written(tmp_path, first, "import store.times")
     assert json.loads(early_imports.of_notebook(path)) == []
 
 
@@ -47,16 +56,19 @@ def test_notebook_of_the_toolkit_is_imported_for(name):
         __import__(module, fromlist=names)
 
 
-def test_module_with_a_fault_is_told_by_its_cell_only(tmp_path, monkeypatch, capfd):
+@pytest.mark.parametrize("fault", ["raise ValueError", "raise SystemExit(3)", "1 +", "import of_that_name_is_none"])
+def test_module_with_a_fault_is_told_by_its_cell_only(tmp_path, monkeypatch, capfd, fault):
     monkeypatch.setenv("MPLBACKEND", "agg")
-    import_early(json.dumps([["notebooks.of_that_name_is_none", []]]))
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "with_a_fault.py").write_text(fault)
+    import_early(json.dumps([["with_a_fault", []]]))
     assert capfd.readouterr() == ("", "")
 
 
 def test_kernel_has_the_modules_before_its_first_cell(db, sqlite_url, tmp_path, monkeypatch):
     office = JobOffice.here(tmp_path, db, sqlite_url, monkeypatch)
     office.write(
-        f"import os, sys; print('store.sample' in sys.modules, {early_imports.VARIABLE!r} in os.environ)",
-        "from store import sample",
+        "import os, sys\nfrom store import sample\nknown = list(sys.modules)\n"
+        f"print(known.index('store.sample') < known.index('ipykernel.kernelapp'), {early_imports.VARIABLE!r} in os.environ)"
     )
     assert job_office.outputs(office.run().files.notebook) == "True False\n"

@@ -74,6 +74,16 @@ def test_a_lock_whose_holder_died_is_taken_over_by_exactly_one(db):
     assert [(lock.owner,) for lock in taken] == fetch(db, "SELECT owner FROM job_lock")
 
 
+def test_a_lock_of_a_run_whose_clock_was_ahead_is_taken_over(db):
+    job_locks.take(db, KEY, "first")
+    grow_old(db, -20)
+    with pytest.raises(JobBusy):
+        job_locks.take(db, KEY, "second")
+    grow_old(db, -40 * 86_400)
+    job_locks.take(db, KEY, "second")
+    assert fetch(db, "SELECT run_name FROM job_lock") == [("second",)]
+
+
 def test_a_holder_that_gave_a_sign_of_life_keeps_its_lock(db):
     lock = job_locks.take(db, KEY, "first")
     grow_old(db, 29)

@@ -144,3 +144,11 @@ def test_the_database_takes_no_end_that_cannot_be(db, end):
     run_id = job_runs.begin(db, start())
     with pytest.raises(peewee.IntegrityError):
         job_runs.finish(db, run_id, end)
+
+
+def test_a_run_that_was_recorded_by_a_clock_that_was_ahead_died_and_was_not_begun_for_its_schedule(db):
+    run_id = job_runs.begin(db, replace(start("run0"), scheduled_as="nightly"))
+    execute(db, "UPDATE job_run SET started_at = started_at + 9999, heartbeat_at = heartbeat_at + 9999")
+    assert job_runs.of_schedule(db, "nightly") is None
+    assert [row.id for row in job_runs.died(db, 0.0)] == [run_id]
+    assert job_runs.of_id(db, run_id).outcome == "died"

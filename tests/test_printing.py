@@ -1,5 +1,6 @@
 """What commands say where stdout or stderr cannot be written, with real full devices and closed pipes."""
 
+import signal
 import subprocess
 import sys
 
@@ -52,3 +53,26 @@ def test_what_is_for_a_closed_stderr_does_not_land_among_the_output():
     command = ["bash", "-c", '"$@" 2>&-', "bash", sys.executable, "-c", code]
     done = subprocess.run(command, cwd=places.ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == "said\n"
+
+
+def test_a_pipe_that_nobody_reads_is_waited_for_a_little_and_then_no_more():
+    code = (
+        "import fcntl, os, sys, time\nfrom notebooks import printing\nprinting.SECONDS = 0.5\n"
+        "fcntl.fcntl(1, 1031, 4096)\nos.write(1, b'x' * 4096)\n"
+        "printing.leave(3 if (printing.say('said'), printing.say('more')) == (False, False) else 4)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=places.ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        assert run.wait(timeout=30) == 3
+        assert b"nobody has read it for" in run.stderr.read()
+
+
+def test_a_signal_after_the_end_changes_no_exit_code():
+    code = "import time\nfrom notebooks import printing\nimport logging\n"
+    code += "logging.shutdown = lambda: (print('leaves', flush=True), time.sleep(1))\nprinting.leave(1)"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=places.ROOT, stdout=subprocess.PIPE) as run:
+        assert run.stdout.readline() == b"leaves\n"
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            run.send_signal(number)
+        assert run.wait(timeout=30) == 1

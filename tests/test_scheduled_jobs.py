@@ -29,6 +29,14 @@ def test_a_job_that_is_changed_and_changed_back_is_a_new_one_each_time(db):
     assert seen(db, NIGHTLY, 4.0) == {"nightly": 3.0}
 
 
+def test_a_first_sight_by_a_clock_that_was_ahead_does_not_count(db):
+    seen(db, NIGHTLY, 1_000_000.0)
+    assert seen(db, NIGHTLY, 100.0) == {"nightly": 100.0}
+    assert seen(db, NIGHTLY, 200.0) == {"nightly": 100.0}
+    # Clocks of two machines differ a little.
+    assert seen(db, NIGHTLY, 80.0) == {"nightly": 100.0}
+
+
 def test_a_job_that_was_taken_out_is_a_new_one_when_it_comes_back(db):
     seen(db, NIGHTLY | {"weekly": "0 1 * * 0 UTC"}, 1.0)
     scheduled_jobs.keep_only(db, FILE, ["weekly", "unread"])

@@ -43,8 +43,8 @@ def test_each_trouble_of_a_file_names_it_and_has_a_fix_of_its_own(files, number,
     assert ("room" in said) == (number in (errno.ENOSPC, errno.EDQUOT))
 
 
-def test_a_trouble_without_a_file_names_the_runs_folder(files):
-    assert f"({files.folder}: No space left on device)" in unwritten.line(files, OSError(28, "No space left on device"))
+def test_a_trouble_without_a_file_names_what_was_being_written(files):
+    assert f"({files.aside}: No space left on device)" in unwritten.line(files, OSError(28, "No space left on device"))
 
 
 def test_a_fault_in_what_the_notebook_holds_names_the_file_that_was_made_and_the_place(files):

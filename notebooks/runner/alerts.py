@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from notebooks import printing
-from notebooks.runner.bounded_call import CallLeft, call_within
+from notebooks.bounded_call import CallLeft, call_within
 from store import alerts
 from store.alerts import AlertMail
 from store.database import Database

@@ -99,10 +99,14 @@ def _is_no_chance(form: str) -> bool:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield from (quote(secret, safe=""), quote_plus(secret), html.escape(secret), json.dumps(secret)[1:-1])
+    yield from (quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower(), html.escape(secret))
+    # As programs write a text: in one pair of quotes or the other, once or twice, with or without other letters than ASCII.
+    written = json.dumps(secret)
+    yield from (written[1:-1], json.dumps(written)[3:-3], json.dumps(secret, ensure_ascii=False)[1:-1])
+    yield from (repr(secret)[1:-1], ascii(secret)[1:-1], secret.replace("'", "''"), secret.replace("'", "\\'"))
     # Whatever stands before it, one of three alignments is right; the signs that a neighbour shares are left off.
     data = secret.encode("utf-8", "surrogateescape")
-    yield from (data.hex(), data.hex().upper(), secret[::-1])
+    yield from (data.hex(), data.hex().upper(), data.hex(":"), repr(data)[2:-1], secret[::-1])
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + data).decode("ascii").rstrip("=")
         inner = coded[(before * 8 + 5) // 6 : len(coded) - (1 if (before + len(data)) % 3 else 0)]

@@ -2,7 +2,7 @@
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 VARIABLE = "INTERVIEW_OPS_EARLY_IMPORTS"
@@ -15,20 +15,41 @@ def of_notebook(source: Path) -> str:
     """The imports as VARIABLE holds them. Raises OSError, ValueError or LookupError for what is no notebook."""
     cells = json.loads(source.read_text(encoding="utf-8"))["cells"]
     codes = ("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
-    return json.dumps([found for code in codes for found in _of_code(code)])
+    return json.dumps(list(_first_imports(codes)))
 
 
-def _of_code(code: str) -> Iterator[tuple[str, list[str]]]:
-    try:
-        statements = ast.parse(code).body
-    except (SyntaxError, ValueError):
-        # IPython's own signs (%, !), or a fault that its cell will tell.
-        return
-    for statement in statements:
+def _first_imports(codes: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Those before the first statement that does something, which they might depend on."""
+    for statement in _statements(codes):
+        if _is_plain(statement):
+            continue
+        if not isinstance(statement, (ast.Import, ast.ImportFrom)):
+            return
         if isinstance(statement, ast.Import):
             yield from ((alias.name, []) for alias in statement.names if _is_ours(alias.name))
-        elif isinstance(statement, ast.ImportFrom) and not statement.level and _is_ours(statement.module or ""):
+        elif not statement.level and _is_ours(statement.module or ""):
             yield statement.module or "", [alias.name for alias in statement.names]
+
+
+def _statements(codes: Iterable[str]) -> Iterator[ast.stmt]:
+    for code in codes:
+        try:
+            yield from ast.parse(code).body
+        except (SyntaxError, ValueError):
+            # IPython's own signs (%, !), or a fault that its cell will tell.
+            return
+
+
+def _is_plain(statement: ast.stmt) -> bool:
+    """Whether it gives a name a value that is written out, as parameters have one."""
+    if not isinstance(statement, (ast.Assign, ast.AnnAssign)) or statement.value is None:
+        return False
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    try:
+        ast.literal_eval(statement.value)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return False
+    return all(isinstance(target, ast.Name) for target in targets)
 
 
 def _is_ours(module: str) -> bool:

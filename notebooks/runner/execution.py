@@ -20,6 +20,8 @@ AUTOSAVE_SECONDS = 5
 _OVERWRITTEN = re.compile(r"^.*\r(?=[^\n])", re.MULTILINE)
 """What a later part of the same line overwrote. nbclient's own expression, which looks for it from every sign of the line,
 took minutes for a line of a million."""
+_START_SECONDS = 300
+"""So long a kernel may take to come up, and to import what its notebook takes of the toolkit, from a slow disk."""
 _OUTPUT_SECONDS = 60
 """So long the last outputs of a cell may come after its end; papermill's 4 s failed cells that had done their work."""
 
@@ -70,7 +72,7 @@ def _run(
         papermill.execute_notebook(
             source, files.aside, parameters=dict(parameters), progress_bar=False, log_output=False, cwd=places.ROOT,
             kernel_name="python3", kernel_manager_class=manager_of(kernel), autosave_cell_every=AUTOSAVE_SECONDS,
-            coalesce_streams=True, iopub_timeout=_OUTPUT_SECONDS, shutdown_kernel="immediate",
+            coalesce_streams=True, iopub_timeout=_OUTPUT_SECONDS, start_timeout=_START_SECONDS, shutdown_kernel="immediate",
             on_cell_execute=watch.cell_begins, on_cell_executed=watch.cell_ended,
         )  # fmt: skip
     except (PapermillExecutionError, CellControlSignal, DeadKernelError, Interrupted, RuntimeError) as error:

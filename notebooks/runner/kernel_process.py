@@ -31,7 +31,7 @@ def import_early(told: str) -> None:
     for module, names in json.loads(told):
         try:
             __import__(module, fromlist=names)
-        except Exception:  # noqa: BLE001 - the cell that imports it tells what is wrong
+        except (Exception, SystemExit):  # noqa: BLE001 - the cell that imports it tells what is wrong
             return
 
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from notebooks.bounded_call import CallLeft, call_within
 from notebooks.runner.alerts import OpsAlert
-from notebooks.runner.bounded_call import CallLeft, call_within
 from notebooks.runner.run_files import RunFiles
 from store import database, job_locks, job_runs
 from store.database import Database

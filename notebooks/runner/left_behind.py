@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from notebooks import counts
+from notebooks.bounded_call import CallLeft, call_within
 from notebooks.run_names import RUN_NAME
 from notebooks.runner import artefacts, ending
-from notebooks.runner.bounded_call import CallLeft, call_within
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict

@@ -79,8 +79,13 @@ def write(notebook: Path, page: Path) -> None:
     logging.getLogger("traitlets").setLevel(logging.ERROR)
     read = nbformat.reads(regular_files.read(notebook), as_version=4)
     body = page_parts.converted(read.cells, _converter(read, notebook))
-    with open(regular_files.made(page), "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.write(body)
+    try:
+        with open(regular_files.made(page), "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(body)
+    except OSError:
+        # Half a page is of no use, and keeps a full disk full.
+        page.unlink(missing_ok=True)
+        raise
 
 
 def _converter(notebook: "NotebookNode", path: Path) -> Callable[[Sequence["NotebookNode"]], str]:

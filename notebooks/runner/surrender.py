@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from notebooks import printing
-from notebooks.runner.bounded_call import CallLeft, call_within
+from notebooks.bounded_call import CallLeft, call_within
 from notebooks.runner.last_word import LastWord, Result
 from notebooks.runner.verdict import EXIT_CODES
 from store import places

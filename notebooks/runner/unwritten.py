@@ -44,7 +44,7 @@ def line(files: RunFiles, error: Exception) -> str:
         fix = f"end other programs, or raise this user's limits (ulimit -a), {_AGAIN}"
         return f"The machine has no room for the run ({error.strerror}). To fix: {fix}"
     if isinstance(error, OSError):
-        place = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else files.folder
+        place = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else _at_work_on(files)
         why, fix = error.strerror or str(error), _FIXES.get(error.errno, _OTHER_FIX)
         return f"{_WHAT} ({places.shown(place)}: {why}). To fix: {fix} {_AGAIN}"
     told = f"{places.shown(_at_work_on(files))}: {type(error).__name__}: {error}, at {_place_of(error)}"
