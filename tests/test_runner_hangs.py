@@ -107,6 +107,18 @@ def test_a_signal_while_what_others_left_is_published_changes_no_exit_code(offic
     assert (process.returncode, said[-1], errors) == (0, "small: done (exit code 0)\n", "")
 
 
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_a_signal_that_whoever_started_the_run_has_ignored_stays_ignored(office):
+    """As `nohup` does."""
+    before = "import signal\nsignal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    with office.start("run", "small", "--timeout", "4", before=before) as process:
+        wait_until((office.folder / "here").exists, 60)
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+    assert process.returncode == 124
+    assert office.rows()[0].outcome == "out_of_time"
+
+
 def test_a_stop_takes_less_time_than_systemd_gives_it():
     longest = max(surrender.MOST_SECONDS, alerts.TRY_SECONDS)
     assert watch.GRACE_SECONDS + watch.HANG_SECONDS + longest < units.STOP_SECONDS
