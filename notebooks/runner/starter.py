@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from store import places
+from store import failures, places
 
 _SCHEDULERS = ("cron", "crond", "anacron", "atd")
 _GIT_SECONDS = 5
@@ -41,7 +41,7 @@ def _started_by(environment: Mapping[str, str]) -> str:
     # A terminal that systemd started has the variables, too, but not the process number of one above us only.
     if environment.get("INVOCATION_ID") and environment.get("SYSTEMD_EXEC_PID") in (str(above[0][0]), str(os.getpid())):
         return "systemd"
-    return "terminal" if os.isatty(0) or os.isatty(2) else "program"
+    return failures.TERMINAL if os.isatty(0) or os.isatty(2) else "program"
 
 
 def _ancestors() -> Iterator[tuple[int, str]]:

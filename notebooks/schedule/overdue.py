@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from notebooks.schedule import due
 from notebooks.schedule.installation import OVERDUE_MINUTES
 from notebooks.schedule.reading import Schedule, ScheduledJob
-from store import job_runs, scheduled_jobs, times
+from store import failures, job_runs, scheduled_jobs, times
 from store.database import Database
 from store.job_runs import DONE, RUNNING, JobRunRow
 
@@ -45,8 +45,8 @@ class OverdueJob:
         if self.last.outcome == RUNNING:
             return "wait for its run to end, or give it more time: within and timeout in the schedule."
         # The reason's own fix comes first.
-        _, _, own = self.last.message.partition("To fix: ")
-        return f"{own.splitlines()[0].rstrip('.; ')}; then {again}" if own else f"look at its record, then {again}"
+        _, own = failures.told(self.last.message)
+        return f"{own.rstrip('.; ')}; then {again}" if own else f"look at its record, then {again}"
 
 
 def find(db: Database, schedule: Schedule, now: datetime) -> list[OverdueJob]:
