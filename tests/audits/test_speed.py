@@ -13,6 +13,7 @@ pytestmark = pytest.mark.audit
 CATEGORIES = ("performance", "accessibility", "best-practices")
 """Not SEO: no search engine is to know the portal."""
 LEAST_SCORE = 0.95
+TRIES = 3
 FIRST_PAGE_BYTES = 60_000
 SLOW_3G = {"offline": False, "latency": 400, "downloadThroughput": 50_000, "uploadThroughput": 50_000}
 """Milliseconds, and bytes a second: 400 kbit/s."""
@@ -22,18 +23,30 @@ FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0].startTi
 
 
 def test_the_first_page_scores_on_a_phone(portal, tmp_path):
-    report = tmp_path / "report.json"
-    script, link = tools.package("lighthouse/cli/index.js"), address(portal, portal.book(10 * MINUTE).link)
-    done = tools.node(
-        script, link, "--output=json", f"--output-path={report}", "--quiet", "--no-enable-error-reporting",
-        f"--only-categories={','.join(CATEGORIES)}", "--chrome-flags=--headless=new --no-sandbox", seconds=180,
-        env={"CHROME_PATH": tools.chromium(), "HOME": str(tmp_path), "PATH": tools.PATH},
-    )  # fmt: skip
-    assert report.is_file(), done.stderr
-    said = json.loads(report.read_text(encoding="utf-8"))
+    link = address(portal, portal.book(10 * MINUTE).link)
+    # Now and then the browser leaves a trace from which Lighthouse can tell no score: that is no score of the page.
+    said = next((told for told in (measured(link, tmp_path) for _ in range(TRIES)) if is_whole(told)), None)
+    assert said, f"Lighthouse could not measure the page {TRIES} times"
     assert said["finalDisplayedUrl"] == address(portal, "/interview")
     low = {name: part["score"] for name, part in said["categories"].items() if part["score"] < LEAST_SCORE}
     assert (low, set(said["categories"])) == ({}, set(CATEGORIES)), weak(said)
+
+
+def measured(link, folder):
+    """Lighthouse's report on a link."""
+    report = folder / "report.json"
+    script = tools.package("lighthouse/cli/index.js")
+    done = tools.node(
+        script, link, "--output=json", f"--output-path={report}", "--quiet", "--no-enable-error-reporting",
+        f"--only-categories={','.join(CATEGORIES)}", "--chrome-flags=--headless=new --no-sandbox", seconds=90,
+        env={"CHROME_PATH": tools.chromium(), "HOME": str(folder), "PATH": tools.PATH},
+    )  # fmt: skip
+    assert report.is_file(), done.stderr
+    return json.loads(report.read_text(encoding="utf-8"))
+
+
+def is_whole(said):
+    return all(part["score"] is not None for part in said["categories"].values())
 
 
 def weak(said):
