@@ -93,7 +93,8 @@ def test_a_longer_recording_that_a_reload_ended_is_the_answer(here, begun, page)
     page.reload()
     page.wait_for_selector("[data-trouble]:has-text('It is your answer now.')")
     until(lambda: states(here, booked) == ["discarded", "complete"])
-    assert re.fullmatch(r"Your recording is saved \([2-6] seconds\)\.", shown(page, "sent"))
+    # The page learns it from the answer, a moment after the record has it.
+    until(lambda: re.fullmatch(r"Your recording is saved \([2-6] seconds\)\.", shown(page, "sent")))
 
 
 def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_longer_one_before(here, begun, page):

@@ -22,6 +22,8 @@ from mailer.sandbox.server import serve
 from store import places
 from store.errors import SettingsError
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the server until SIGTERM, SIGINT or the closing of the pipe it was given as standard input.
@@ -72,10 +74,22 @@ def _port(text: str) -> int:
 async def _run(folder: Path, listener: socket.socket, scenario: Scenario | None) -> None:
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in _SIGNALS:
         loop.add_signal_handler(number, ending.set)
     _end_with_parent(loop, ending)
     ready = "READY {} {}".format(*listener.getsockname())
+    try:
+        await _serve(folder, listener, scenario, ready, ending)
+    finally:
+        # One that comes once more while the process ends does not change how it ended.
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
+
+
+async def _serve(
+    folder: Path, listener: socket.socket, scenario: Scenario | None, ready: str, ending: asyncio.Event
+) -> None:
     if scenario is None:
         print(ready, flush=True)
         await serve(folder, listener, ending)
