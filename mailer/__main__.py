@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 
-from mailer import sandbox
 from mailer.config import Checked, MailSettings, check
 from mailer.config.readings import Notes
 from mailer.config.surroundings import dkim_key_of
@@ -28,7 +27,9 @@ def main(arguments: list[str]) -> int:
     """Runs one command; gives its exit code: 0 done, 1 mails failed or wait, 2 wrong settings."""
     redaction.install_excepthook()
     if arguments[:1] == ["sandbox"]:
-        return sandbox.main(arguments[1:])
+        from mailer.sandbox import child
+
+        return child.main(arguments[1:])
     options = _options(arguments)
     try:
         return options.run(options)

@@ -52,7 +52,7 @@ def _code_of(refused: Refusal) -> int:
 
 
 def _shown(text: str) -> str:
-    from mailer.config import know_secrets
+    from mailer.mail_settings import know_secrets
     from store import job_runs
 
     # A refusal may come before anybody has read the settings, and tell a value that is one of their secrets.
@@ -133,7 +133,7 @@ def _run(options: argparse.Namespace) -> int:
     # Before anything is opened: a job that is asked for wrongly leaves no trace.
     given = schedule_commands.job_of(options) if options.job else None
     job = given.job if given else jobs.job(options.name, options.parameters, options.folder)
-    from mailer.config import know_secrets
+    from mailer.mail_settings import know_secrets
     from store import redaction
     from store.settings import Settings
 

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mailer import mailboxes, proof
-from mailer.proof import ProofReport
 from notebooks import counts, mailing_steps
 from notebooks.mailing_steps import Mailing
 from notebooks.opened_run import Run
@@ -14,6 +13,9 @@ from notebooks.stopping import JobFailed, telling
 from store import batches, history, sample, times
 from store.batches import BatchReport
 from store.errors import Finding, NotFound, SettingsError
+
+if TYPE_CHECKING:
+    from mailer.proof import ProofReport
 
 SAMPLE = "notebooks/data/candidates_sample.csv"
 
@@ -68,13 +70,16 @@ def deliver(run: Run, booked: BatchReport, *, dry_run: bool, deliver_mail: bool,
 
 
 @telling
-def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> ProofReport | None:
+def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> "ProofReport | None":
     """Reads back every mail (or a sample) of the run and opens its link at the portal; None if nothing was to be mailed.
 
     Where the mailbox cannot be read, the links are opened all the same, and the mails are not checked.
     """
     if not mailing.is_wanted:
         return None
+    # Here, for a run that sends nothing need not wait for it.
+    from mailer import mailboxes, proof
+
     checked, ids = run.checked_mail, [row.notification_id for row in mailing.rows]
     account = checked.account
     opened = mailboxes.opened_or_refused(checked, history.first_handed_over(run.db, ids))
@@ -86,7 +91,7 @@ def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> 
         )  # fmt: skip
 
 
-def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *, allow_refused: bool) -> str:
+def verdict(booked: BatchReport, mailing: Mailing, proven: "ProofReport | None", *, allow_refused: bool) -> str:
     """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
     counts.tell(rows=booked.rows, **booked.outcomes, mails_sent=mailing.report.sent)
     reasons = [*_booking_reasons(booked, allow_refused), *mailing_steps.reasons(mailing)]
@@ -98,7 +103,9 @@ def verdict(booked: BatchReport, mailing: Mailing, proven: ProofReport | None, *
     return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
 
 
-def _proof_reasons(proven: ProofReport) -> Iterator[str]:
+def _proof_reasons(proven: "ProofReport") -> Iterator[str]:
+    from mailer import proof
+
     failed = [row for row in proven.rows if row.verdict == proof.FAILED]
     if failed:
         first = failed[0]

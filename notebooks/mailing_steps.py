@@ -4,16 +4,19 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mailer.delivery import DeliveryReport
 from mailer.delivery import deliver as deliver_queued
 from mailer.errors import ConfigurationRefused, MailerError
-from mailer.proof import ProofRow
 from notebooks.opened_run import Run
 from notebooks.progress import bar
 from store import accounts, history, sessions, times
 from store.errors import Finding
 from store.history import MailRow
+
+if TYPE_CHECKING:
+    from mailer.proof import ProofRow
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +58,7 @@ def deliver(run: Run, newest: Newest, *, dry_run: bool, deliver_mail: bool, trac
                 mailing.report = deliver_queued(
                     run.db, account=account, settings=run.settings, ring=run.ring, trace=trace, progress=progress
                 )
-        pause = accounts.paused(run.db, account.fingerprint)
+        pause = accounts.paused(run.db, account.fingerprint) if accounts.are_paused(run.db) else None
     except ConfigurationRefused as refused:
         mailing.findings = refused.findings
         for finding in refused.findings:
@@ -113,7 +116,7 @@ def counted(found: Sequence[object], noun: str) -> str:
     return f"1 {noun} is" if len(found) == 1 else f"{len(found)} {noun}s are"
 
 
-def named(rows: Sequence[ProofRow] | Sequence[MailRow]) -> str:
+def named(rows: "Sequence[ProofRow] | Sequence[MailRow]") -> str:
     """The first few interviews, for who reads the log and has no table; the first one is what is told of."""
     codes = [sessions.interview_code(row.interview_id) for row in rows[:NAMED_AT_MOST]]
     more = f" and {len(rows) - NAMED_AT_MOST} more" if len(rows) > NAMED_AT_MOST else ""

@@ -2,11 +2,11 @@
 
 import html
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from IPython.display import HTML
 
 from mailer.delivery import DeliveryReport
-from mailer.proof import ProofReport
 from notebooks.mailing_steps import Mailing
 from notebooks.question_steps import JobChange
 from store import batch_rows, times
@@ -16,6 +16,9 @@ from store.debuglog import LogSummary
 from store.history import MailRow
 from store.questions import Question
 from store.questions_file import REPLACE, QuestionsFile
+
+if TYPE_CHECKING:
+    from mailer.proof import ProofReport
 
 SHOWN_ROWS, SHOWN_FAULTS, SHOWN_JOBS = 25, 500, 20
 # JupyterLab and nbconvert would make formulas of what stands between two $ in a text.
@@ -139,7 +142,7 @@ def delivery(report: DeliveryReport) -> HTML:
     return HTML(head + (table(rows).data if rows else ""))
 
 
-def proof(report: ProofReport, limit: int = SHOWN_ROWS) -> HTML:
+def proof(report: "ProofReport", limit: int = SHOWN_ROWS) -> HTML:
     """The proof, what failed first, and the sentence to trust."""
     shown = [
         {"interview": row.interview_id, "candidate": row.who, "mail": row.kind, "delivered": row.delivered,

@@ -30,6 +30,11 @@ def pause(db: Database, fingerprint: str, *, signature: str, reason: str, fix: s
             events.record(db, "account_paused", at=now, fingerprint=fingerprint, signature=signature, reason=reason)
 
 
+def are_paused(db: Database) -> bool:
+    """Whether any account is, for who would have to make a fingerprint, slowly, to ask for one."""
+    return bool(fetch(db, "SELECT 1 FROM account_pause LIMIT 1"))
+
+
 def paused(db: Database, fingerprint: str) -> Pause | None:
     """The account's pause, None if it may send."""
     sql = "SELECT fingerprint, paused_at, signature, reason, fix FROM account_pause WHERE fingerprint = ?"

@@ -113,6 +113,7 @@ def date_words(moment: datetime, zone_name: str) -> str:
     return f"{WEEKDAYS[local.weekday()]}, {local.day} {MONTHS[local.month - 1]} {local.year}"
 
 
+@lru_cache(maxsize=4096)
 def iso_date(moment: datetime, zone_name: str) -> str:
     """`2026-11-30`, the day on the zone's clock."""
     return in_zone(moment, zone_name).date().isoformat()

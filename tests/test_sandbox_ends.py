@@ -17,6 +17,7 @@ from sandbox_room import ASHA, ENVELOPE, OPS, Line, content, sent_of
 
 from mailer import sandbox
 from mailer.mailbox import Mailbox
+from mailer.sandbox import child
 
 COMMAND = [sys.executable, "-m", "mailer", "sandbox"]
 shared, server, mortal, folder = sandbox_room.shared, sandbox_room.server, sandbox_room.mortal, sandbox_room.folder
@@ -72,7 +73,7 @@ def test_port_in_use_is_one_clear_line_with_a_fix(folder, server):
 
 def test_file_in_place_of_the_mailbox_is_one_clear_line_with_a_fix(folder, capsys):
     folder.write_bytes(b"")
-    assert sandbox.main(["--mailbox", str(folder)]) == 2
+    assert child.main(["--mailbox", str(folder)]) == 2
     output = capsys.readouterr()
     assert output.out == ""
     (said,) = output.err.splitlines()
@@ -83,7 +84,7 @@ def test_file_in_place_of_the_mailbox_is_one_clear_line_with_a_fix(folder, capsy
 @pytest.mark.parametrize("wrong", [["--port", "70000"], ["--port", "x"], ["--mailbox", " "], ["--host", "0.0.0.0"]])
 def test_wrong_arguments_are_refused_before_anything_is_made(wrong, capsys):
     with pytest.raises(SystemExit) as ending:
-        sandbox.main(wrong)
+        child.main(wrong)
     assert ending.value.code == 2
     assert wrong[0] in capsys.readouterr().err.splitlines()[-1]
 

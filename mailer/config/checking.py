@@ -9,7 +9,6 @@ from mailer.account import HOLD, PLAIN, RESEND, SANDBOX, Account, ImapAccount, N
 from mailer.config.encryption import security_of
 from mailer.config.link_address import check_links
 from mailer.config.logins import login_of
-from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import (
     Notes,
     Repair,
@@ -25,6 +24,7 @@ from mailer.config.readings import (
 from mailer.config.spelling import tell_unknown_names
 from mailer.config.surroundings import dkim_key_of, imap_of, name_server_of
 from mailer.errors import ConfigurationRefused
+from mailer.mail_settings import MailSettings
 from mailer.providers import is_loopback, provider_of
 from store.errors import Finding
 from store.places import resolve, shown

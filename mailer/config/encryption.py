@@ -1,8 +1,8 @@
 """Which encryption the port and the two switches mean; a repair exchanges or adds TLS, never removes it."""
 
 from mailer.account import PLAIN, SSL, STARTTLS
-from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import Notes, read_flag
+from mailer.mail_settings import MailSettings
 
 _SSL_PORTS, _STARTTLS_PORTS, _ADD_TLS_PORTS = (465,), (587, 25, 2525), (587, 2525)
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from mailer.account import NO_LOGIN, PASSWORD, XOAUTH2
-from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import Notes, app_password, quoted, read_secret, read_user
+from mailer.mail_settings import MailSettings
 from mailer.providers import is_loopback, provider_of
 from mailer.token_providers import GoogleTokens, MicrosoftTokens, is_installed
 from mailer.tokens import Source, TokenCommand, TokenFile, TokenSource

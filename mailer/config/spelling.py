@@ -7,8 +7,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import Notes, quoted
+from mailer.mail_settings import MailSettings
 from store.errors import Finding
 from store.settings import Settings
 

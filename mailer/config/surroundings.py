@@ -5,9 +5,9 @@ import ipaddress
 from pydantic import SecretStr
 
 from mailer.account import PLAIN, SSL, STARTTLS, DkimKey, ImapAccount, NameServer
-from mailer.config.mail_settings import MailSettings
 from mailer.config.readings import Notes, app_password, host_name, quoted, read_host, read_secret, read_user, read_whole
 from mailer.dkim_signing import KEY_FIX, LIBRARY_FIX, SigningRefused, check_key
+from mailer.mail_settings import MailSettings
 from mailer.providers import is_loopback, provider_of
 from mailer.token_providers import is_installed
 from mailer.tokens import TokenSource

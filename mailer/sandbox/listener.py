@@ -5,6 +5,8 @@ import socket
 from mailer.errors import MailerError
 
 HOST = "127.0.0.1"
+GRACE_SECONDS = 2.0
+"""So long mails under way are waited for when a sandbox ends."""
 
 
 class SandboxFailed(MailerError):

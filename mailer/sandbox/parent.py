@@ -11,8 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from mailer.sandbox.listener import HOST, SandboxFailed
-from mailer.sandbox.server import GRACE_SECONDS
+from mailer.sandbox.listener import GRACE_SECONDS, HOST, SandboxFailed
 from store import places
 
 START_SECONDS = 20.0

@@ -9,10 +9,10 @@ from pathlib import Path
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer import mailbox
+from mailer.sandbox.listener import GRACE_SECONDS
 
 MESSAGE_LIMIT = 10 * 1024 * 1024
 RECIPIENT_LIMIT = 100
-GRACE_SECONDS = 2.0
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

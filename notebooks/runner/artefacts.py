@@ -80,8 +80,8 @@ def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
 
 def secrets() -> set[str]:
     """What no artefact may show: every secret of the settings, and the keys of the ring."""
-    # Here, for reading mail settings takes time that the kernel's start need not wait for.
-    from mailer.config import MailSettings
+    # Here, for reading settings takes time that the kernel's start need not wait for.
+    from mailer.mail_settings import MailSettings
     from store.settings import Settings
 
     shared = Settings.load()

@@ -91,7 +91,7 @@ def _path(options: argparse.Namespace) -> Path:
 
 
 def _schedule(options: argparse.Namespace) -> int:
-    from mailer.config import know_secrets
+    from mailer.mail_settings import know_secrets
     from notebooks import printing, schedule
     from notebooks.schedule import cron_file, listing, units
     from notebooks.schedule.installation import Installation

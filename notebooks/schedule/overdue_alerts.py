@@ -63,7 +63,7 @@ def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
     What keeps them back is told on stderr; they stay queued for `python -m mailer deliver`.
     """
     # Here, for there is seldom anything to tell.
-    from mailer.config import know_secrets
+    from mailer.mail_settings import know_secrets
 
     know_secrets()
     with database.changing(db):
