@@ -20,6 +20,12 @@ def test_a_pause_holds_for_the_same_settings_only(db):
     assert accounts.paused(db, "corrected") is None
 
 
+def test_whether_any_account_is_paused_is_told_without_a_fingerprint(db):
+    assert not accounts.are_paused(db)
+    pause(db, "old")
+    assert accounts.are_paused(db)
+
+
 def test_the_first_reason_of_a_pause_is_kept(db, desk):
     pause(db, "f")
     pause(db, "f", "another")
