@@ -192,7 +192,7 @@ def points(seen: Seen, done: Rehearsal) -> list[str]:
         said.append(f"{counted(len(done.doubled), 'candidate')} would get the same mail more than once.")
     if done.without:
         first = min(done.without, key=lambda mail: mail.opens_at)
-        until = f"before the first link opens ({moment_words(first.opens_at, first.row.timezone)})"
+        until = f"before the first link opens ({times.moment_words(first.opens_at, first.row.timezone)})"
         fix = f"act on the table of mails {until}, or tell them by hand."
         said.append(f"{counted(len(done.without), 'candidate')} would get no mail until somebody acts. To fix: {fix}")
     if done.too_late:
@@ -210,11 +210,6 @@ def sampled(seen: Seen) -> Iterator[str]:
             f"Only {len(done.mails)} of {counted(done.waiting, 'mail')} were rehearsed, spread evenly over all:"
             " the whole batch takes longer. To rehearse more, give most_mails."
         )
-
-
-def moment_words(moment: datetime, zone: str) -> str:
-    """`2026-11-30 12:50 PM IST`"""
-    return f"{times.iso_date(moment, zone)} {times.time_words(moment, zone)}"
 
 
 def _failed_tries(done: Rehearsal) -> Iterator[str]:

@@ -12,6 +12,7 @@ from mailer.sandbox.scenarios import SCENARIOS
 from notebooks import rehearsal_steps, tables
 from notebooks.rehearsal_steps import Seen
 from notebooks.tables import counted
+from store import times
 from store.history import MailRow
 from store.record_copies import Setback
 
@@ -203,7 +204,7 @@ def _in_time(done: Rehearsal) -> list[str]:
 
 
 def _moment(moment: datetime, mail: RehearsedMail) -> str:
-    return rehearsal_steps.moment_words(moment, mail.row.timezone)
+    return times.moment_words(moment, mail.row.timezone)
 
 
 def _arrival(began: datetime, mail: RehearsedMail) -> str:

@@ -41,7 +41,8 @@ def completed(found: Sequence[Completed], asked: Wanted, settings: Settings) -> 
     zone, read = settings.interview_timezone, chosen(asked, found)
     rows = [
         {"interview": one.interview_id, "candidate": _who(one, asked, read),
-         "job": f"{one.job_title}, {one.company_name}", "begun": _when(one.begun_at, zone) if one.begun_at else "never",
+         "job": f"{one.job_title}, {one.company_name}",
+         "begun": times.moment_words(one.begun_at, zone) if one.begun_at else "never",
          "ended": _ended(one, zone),
          "answered": f"{one.answered} of {one.asked}",
          "score": "not rated yet" if one.evaluation is None else f"{one.evaluation:g}"}
@@ -60,7 +61,7 @@ def completed(found: Sequence[Completed], asked: Wanted, settings: Settings) -> 
 def _ended(one: Completed, zone: str) -> str:
     how_so = "finished" if one.finished_at else "ran out"
     if one.begun_at is None:
-        return f"{how_so} {_when(ended_at(one), zone)}"
+        return f"{how_so} {times.moment_words(ended_at(one), zone)}"
     return f"{how_so} after {max(round((ended_at(one) - one.begun_at).total_seconds() / 60), 1)} min"
 
 
@@ -68,10 +69,6 @@ def _who(one: Completed, asked: Wanted, read: int | None) -> str:
     masked = masked_address(one.email)
     is_asked_for = one.interview_id == read or one.candidate_id == asked.candidate_id
     return f"{one.candidate_id}: {one.candidate_name}, {masked}" if is_asked_for else f"{one.candidate_id}: {masked}"
-
-
-def _when(moment: datetime, zone: str) -> str:
-    return f"{times.iso_date(moment, zone)} {times.time_words(moment, zone)}"
 
 
 def transcript(said: Said | None, settings: Settings) -> HTML:
@@ -86,12 +83,13 @@ def transcript(said: Said | None, settings: Settings) -> HTML:
 
 
 def _head(said: Transcript, zone: str) -> str:
-    begun = f"begun {_when(said.begun_at, zone)}" if said.begun_at else "never begun"
-    ended = f"finished {_when(said.finished_at, zone)}" if said.finished_at else "not finished: the time ran out"
+    begun = f"begun {times.moment_words(said.begun_at, zone)}" if said.begun_at else "never begun"
+    finished = said.finished_at
+    ended = f"finished {times.moment_words(finished, zone)}" if finished else "not finished: the time ran out"
     return (
         f"<h3>Interview {said.interview_id}: {html.escape(said.candidate_name)}</h3>"
         f"<p>{html.escape(masked_address(said.email))}; {html.escape(said.job_title)}, {html.escape(said.company_name)}<br>"
-        f"booked {_when(said.starts_at, zone)} to {_when(said.deadline, zone)}; {begun}; {ended}</p>"
+        f"booked {times.moment_words(said.starts_at, zone)} to {times.moment_words(said.deadline, zone)}; {begun}; {ended}</p>"
     )
 
 

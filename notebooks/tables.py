@@ -88,8 +88,7 @@ def when(row: dict[str, object]) -> str:
     """A row's start in the zone it was booked in; nothing where there is none."""
     if row["started_at"] is None:
         return ""
-    start, zone = times.from_epoch(row["started_at"]), row["timezone"]
-    return f"{times.iso_date(start, zone)} {times.time_words(start, zone)}"
+    return times.moment_words(times.from_epoch(row["started_at"]), row["timezone"])
 
 
 def counts(report: BatchReport) -> HTML:

@@ -170,13 +170,9 @@ def _refused(named: Named, code: str, found: Appointment | None = None) -> Row:
     data = {"code": interview_code(named.interview_id)} if named.interview_id else {}
     if found:
         booked = times.from_epoch(found.starts_at)
-        data = {"code": interview_code(found.interview_id), "booked": _clock(booked, found.timezone),
-                "named": _clock(named.starts_at or booked, found.timezone)}  # fmt: skip
+        data = {"code": interview_code(found.interview_id), "booked": times.moment_words(booked, found.timezone),
+                "named": times.moment_words(named.starts_at or booked, found.timezone)}  # fmt: skip
     return _row(named, REFUSED, found, code=code, message=message.format(**data), fix=fix.format(**data))
-
-
-def _clock(moment: datetime, zone: str) -> str:
-    return f"{times.iso_date(moment, zone)} {times.time_words(moment, zone)}"
 
 
 def _row(named: Named, outcome: str, found: Appointment | None, **words: str) -> Row:

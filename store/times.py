@@ -127,6 +127,11 @@ def time_words(moment: datetime, zone_name: str) -> str:
     return f"{hour:02d}:{local.minute:02d} {'AM' if local.hour < 12 else 'PM'} {zone_label(moment, zone_name)}"
 
 
+def moment_words(moment: datetime, zone_name: str) -> str:
+    """`2026-11-30 12:50 PM IST`"""
+    return f"{iso_date(moment, zone_name)} {time_words(moment, zone_name)}"
+
+
 def duration_words(seconds: float) -> str:
     """`45 minutes`, `1 hour`, `1 hour 30 minutes`, from end minus start in seconds."""
     hours, minutes = divmod(round(seconds / 60), 60)

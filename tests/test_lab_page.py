@@ -80,7 +80,7 @@ def test_the_last_run_of_each_notebook_and_what_failed_are_told(db, record_url, 
     assert "correct &lt;line 3&gt;." in standing.state(seen).data
     shown = text(landing.tasks(seen))
     started = times.from_epoch(seen.runs["review"].started_at)
-    assert standing.clock_words(started, "Asia/Kolkata") in shown
+    assert times.moment_words(started, "Asia/Kolkata") in shown
     assert (shown.count("done"), shown.count("failed")) == (1, 2)
 
 

@@ -21,6 +21,7 @@ def test_12_50_in_india_is_07_20_utc_and_shown_as_12_50_pm_ist():
     moment = times.instant(date(2026, 11, 30), time(12, 50), "Asia/Kolkata")
     assert moment == INSTANT
     assert times.time_words(moment, "Asia/Kolkata") == "12:50 PM IST"
+    assert times.moment_words(moment, "Asia/Kolkata") == "2026-11-30 12:50 PM IST"
     assert times.date_words(moment, "Asia/Kolkata") == "Monday, 30 November 2026"
     assert (times.calendar_stamp(moment), times.iso(moment)) == ("20261130T072000Z", "2026-11-30T07:20:00Z")
 

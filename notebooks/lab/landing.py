@@ -52,7 +52,7 @@ def _task_row(want: str, sheet: Sheet, run: JobRunRow | None, zone: str) -> str:
 def _last(run: JobRunRow | None, zone: str) -> str:
     if run is None:
         return "not yet"
-    when = standing.clock_words(times.from_epoch(run.started_at), zone)
+    when = times.moment_words(times.from_epoch(run.started_at), zone)
     shown = run.artefacts.get("page") or run.artefacts.get("notebook")
     record = lab_links.link(shown, "its record") if shown else ""
     return f"{words.outcome(run.outcome)}<br>{html.escape(when)}<br>{record}"

@@ -106,7 +106,7 @@ def _late(db: Database, plan: schedule.Schedule, now: datetime) -> list[Line]:
         # It notes jobs that are new to it, and here nothing may be written.
         return [Line("Jobs", LOOK, "whether one is overdue is told by: python -m notebooks overdue")]
     told = [
-        Line("Jobs", WRONG, f"{one.job.name} is overdue, since {clock_words(one.due_at, one.job.zone)}", one.fix)
+        Line("Jobs", WRONG, f"{one.job.name} is overdue, since {times.moment_words(one.due_at, one.job.zone)}", one.fix)
         for one in late
     ]
     return told or [Line("Jobs", OK, "nothing of the schedule is overdue")]
@@ -158,8 +158,3 @@ def _state_row(line: Line) -> str:
         words.inline(redact(line.seen)) + fix,
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-
-
-def clock_words(moment: datetime, zone: str) -> str:
-    """`2026-11-30 12:50 PM IST`"""
-    return f"{times.iso_date(moment, zone)} {times.time_words(moment, zone)}"
