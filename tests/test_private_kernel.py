@@ -1,0 +1,68 @@
+"""A run's kernel is its own: what it is given, who may reach it, and that it ends with its runner at once."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from job_office import JobOffice, is_alive, outputs, wait_until
+
+from notebooks.runner.private_kernel import PrivateKernel
+from store import places
+
+HOLD = """
+import sys
+from notebooks.runner.private_kernel import PrivateKernel
+with PrivateKernel() as kernel:
+    print(kernel.process.pid, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def record_url(sqlite_url):
+    """One engine is enough here: it is about the kernel."""
+    return sqlite_url
+
+
+def test_a_kernel_takes_itself_for_no_lab_s_and_leaves_its_temporary_files_to_nobody(
+    db, record_url, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("JPY_SESSION_NAME", "somebody's notebook")
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
+    office.write("import os, tempfile", "print('JPY_SESSION_NAME' in os.environ, tempfile.mkstemp()[1])")
+    seen, made = outputs(office.run().files.notebook).split()
+    assert (seen, Path(made).exists()) == ("False", False)
+
+
+def test_the_key_of_a_kernel_can_be_read_by_its_user_alone():
+    before = os.umask(0)
+    try:
+        with PrivateKernel() as kernel:
+            modes = [
+                stat.S_IMODE(path.stat().st_mode) for path in (kernel.connection_file, kernel.connection_file.parent)
+            ]
+    finally:
+        os.umask(before)
+    assert modes == [0o600, 0o700]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with the one that started it")
+def test_a_kernel_ends_with_its_killed_runner_though_it_cannot_look_after_it_itself():
+    runner = subprocess.Popen(
+        [sys.executable, "-c", HOLD], cwd=places.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with runner:
+        kernel = int(runner.stdout.readline())
+        try:
+            # It has come past its first lines. A stopped process looks after nothing.
+            wait_until(lambda: "zmq" in Path(f"/proc/{kernel}/maps").read_text())
+            os.kill(kernel, signal.SIGSTOP)
+            runner.kill()
+            wait_until(lambda: not is_alive(kernel))
+        finally:
+            if is_alive(kernel):
+                os.kill(kernel, signal.SIGKILL)
