@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by th
 """
 
 import argparse
+import logging
 import math
 import sys
 from functools import partial
@@ -29,6 +30,7 @@ _HISTORY_ROWS, _MOST_ROWS = 20, 1_000_000
 
 def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
     """Runs one command on the notebooks of a folder; gives its exit code."""
+    logging.lastResort = printing.LastResort(logging.WARNING)
     options = _options(arguments)
     options.folder = folder
     try:

@@ -25,8 +25,6 @@ from store.sessions import interview_code
 
 LISTED = 500
 """So many of the interviews ahead are listed where none was named."""
-NAMED_AT_MOST = 5
-"""So many refused interviews stand in the one line that a job ends with."""
 _CODE = re.compile(r"(?:IV-)?([1-9]\d{0,18})", re.ASCII | re.IGNORECASE)
 _BETWEEN = re.compile(r"[\s,;]+")
 
@@ -138,8 +136,9 @@ def _refusal_reasons(asked: Wanted, done: Cancelling, allow_refused: bool) -> It
         nothing = ", so that nothing is cancelled" if done.not_done else " and not cancelled"
         which = "it" if len(refused) == 1 else "them"
         where = f"in {asked.source}" if asked.source else "in interviews"
+        named = ", ".join(_named(row) for row in refused[: mailing_steps.NAMED_AT_MOST])
         yield (
-            f"{count} refused{nothing}: {', '.join(_named(row) for row in refused[:NAMED_AT_MOST])}{_more(refused)}."
+            f"{count} refused{nothing}: {named}{_more(refused)}."
             f" To fix: correct {which} {where} as the table says, or set allow_refused to True to cancel the others."
         )
 
@@ -150,4 +149,5 @@ def _named(row: Row) -> str:
 
 
 def _more(refused: Sequence[Row]) -> str:
-    return f" and {len(refused) - NAMED_AT_MOST} more" if len(refused) > NAMED_AT_MOST else ""
+    more = len(refused) - mailing_steps.NAMED_AT_MOST
+    return f" and {more} more" if more > 0 else ""

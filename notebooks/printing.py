@@ -27,6 +27,13 @@ def complain(text: str) -> None:
     _write(sys.stderr, f"notebooks: {text}")
 
 
+class LastResort(logging.Handler):
+    """Takes the lines that no log takes: whoever does not read stderr holds up neither a run nor its transaction."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(sys.stderr, self.format(record))
+
+
 def leave(code: int) -> NoReturn:
     """Ends the process with this exit code at once, whatever signal comes now and whoever reads nothing any more."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

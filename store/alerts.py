@@ -38,7 +38,7 @@ _WORDS = {
     FAILED: "failed", WRONG_SETTINGS: "has wrong settings", BLOCKED: "is kept back", OVERTAKEN: "was overtaken",
     OUT_OF_TIME: "ran out of time", KERNEL_DIED: "lost its kernel", STOPPED: "was stopped", DIED: "died",
 }  # fmt: skip
-_NO_ADDRESS = (
+NO_ADDRESS = (
     "EMAIL: No alert to ops is mailed, for OPS_EMAIL is not set. To fix: set OPS_EMAIL in .env to the address that"
     " failed and overdue jobs are to be mailed to."
 )
@@ -83,11 +83,10 @@ def queue(db: Database, settings: Settings, alert: Alert, *, now: float | None =
     """Queues the alert, to be sent as any mail; True if it is new.
 
     False if its key was queued before, whatever became of it; if it tells of a failure that was queued less than an hour
-    ago (the rule is at `failures.before`); or if there is no OPS_EMAIL, which the log then tells. To be called in the
-    transaction of what it tells; `now` is epoch seconds.
+    ago (the rule is at `failures.before`); or if there is no OPS_EMAIL, of which NO_ADDRESS tells. To be called in the
+    transaction of what it tells, so it says nothing itself to people; `now` is epoch seconds.
     """
     if not settings.ops_email:
-        log.warning(_NO_ADDRESS)
         return False
     at, token = times.epoch(times.now()) if now is None else now, secrets.token_hex(12)
     sql = (

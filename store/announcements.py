@@ -33,9 +33,6 @@ class Told:
         return self.occurrences[kind]
 
 
-NOTHING_TOLD = Told()
-
-
 def supersede(db: Database, interview_ids: Sequence[int], now: float) -> dict[int, Told]:
     """Takes the unsent mails of these interviews out of the outbox; gives what was told about each before.
 

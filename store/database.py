@@ -172,11 +172,20 @@ def _opened_lock(path: Path) -> TextIO:
         raise DatabaseUnusable(what, fix) from error
 
 
-def _upgrade(db: Database) -> None:
+def is_current(db: Database) -> bool:
+    """Whether the tables are those of this version: each step of `MIGRATIONS` was taken. Reads only."""
+    return all(step.applied for step in _runner(db).status())
+
+
+def _runner(db: Database) -> Runner:
     logging.getLogger("peewee.migrations").setLevel(logging.WARNING)
-    runner = Runner(db, str(MIGRATIONS))
-    if all(step.applied for step in runner.status()):
+    return Runner(db, str(MIGRATIONS))
+
+
+def _upgrade(db: Database) -> None:
+    if is_current(db):
         return
+    runner = _runner(db)
     with writing(db):
         for step in runner.status():
             if step.path is not None and not step.applied:

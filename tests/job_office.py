@@ -63,10 +63,10 @@ class JobOffice:
         """Runs a notebook in this process."""
         return runner.run(jobs.job(name, texts, self.folder), self.db, self.runs, Limits(**limits))
 
-    def start(self, *arguments: str, before: str = "") -> subprocess.Popen[str]:
-        """Starts the command as a scheduler does; `before` is Python that is run first."""
+    def start(self, *arguments: str, before: str = "", errors: int = subprocess.PIPE) -> subprocess.Popen[str]:
+        """Starts the command as a scheduler does; `before` is Python that is run first, `errors` where stderr goes."""
         command = [sys.executable, "-c", before + RUN, str(self.notebooks or self.folder), *arguments]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        pipes = {"stdout": subprocess.PIPE, "stderr": errors, "text": True}
         environment = {**self.environment, "PYTHONPATH": str(places.ROOT), _OFFICE: str(self.folder)}
         return subprocess.Popen(command, cwd="/", env=environment, start_new_session=True, **pipes)
 

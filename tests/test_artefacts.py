@@ -5,7 +5,7 @@ import key_samples
 import pytest
 from job_office import JobOffice, is_alive, outputs
 
-from notebooks.runner import artefacts
+from notebooks.runner import artefacts, page
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
 from store.job_runs import DONE
@@ -53,6 +53,33 @@ def test_outputs_that_no_notebook_should_have_but_may_are_published_with_a_page(
     page = result.files.page.read_text(encoding="utf-8")
     assert "Output 1 of cell 4 cannot be shown on this page" in page
     assert "whole" in page
+
+
+def test_a_secret_in_the_page_alone_takes_its_log_back_from_everybody(office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    write = page.write
+
+    def written(notebook, path):
+        write(notebook, path)
+        path.write_text(path.read_text(encoding="utf-8") + "<p>correct-horse-battery correct-horse-battery</p>")
+
+    monkeypatch.setattr(page, "write", written)
+    office.write("print('whole')")
+    result = office.run()
+    assert (result.outcome, result.exit_code) == ("blocked", 70)
+    kept = {path.suffix: path.stat().st_mode & 0o777 for path in (office.runs / "small").glob("*.blocked*")}
+    assert kept == {".html": 0o600, ".log": 0o600}
+
+
+def test_a_place_that_shows_a_secret_in_several_ways_is_told_once(office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    office.write("""
+        from IPython.display import display
+        said = "-".join(["correct", "horse", "battery"])
+        display({"text/plain": said, "text/html": f"<p>{said}</p>"}, raw=True)
+    """)
+    places = office.run().message.partition(" To fix: ")[0].partition(" is in ")[2].split("; ")
+    assert len(places) == len(set(places)) > 0
 
 
 @pytest.mark.parametrize(

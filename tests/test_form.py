@@ -7,6 +7,7 @@ from typing import Literal
 
 import ipywidgets as widgets
 import job_office
+import peewee
 import pytest
 from job_office import JobOffice, wait_until
 
@@ -282,6 +283,16 @@ def test_while_a_run_lasts_another_is_refused_and_a_form_shown_again_takes_it_ov
     assert "stopped</span></b>: small" in ended(again)
     assert "stopped</span></b>: small" in ended(waiting)
     assert [(row.outcome, row.exit_code) for row in office.rows()] == [("stopped", 143)]
+
+
+def test_a_record_that_cannot_be_read_keeps_no_form_from_its_end(waiting, office, monkeypatch):
+    def of_another_version(*_):
+        raise peewee.ProgrammingError("no such column")
+
+    monkeypatch.setattr(started_runs.StartedRun, "progress", of_another_version)
+    waiting.stop_button.click()
+    assert "small" in ended(waiting)
+    assert waiting.stop_button.disabled
 
 
 def test_a_run_that_is_killed_is_told_as_died(waiting, office):

@@ -1,6 +1,8 @@
 """`python -m notebooks`: what each command says and how it exits, without starting a kernel."""
 
+import fcntl
 import json
+import os
 
 import pytest
 from job_office import JobOffice
@@ -31,6 +33,27 @@ def said(office, capsys):
         return code, told.out, told.err
 
     return said
+
+
+def test_whoever_reads_no_errors_holds_up_no_run_that_nobody_is_to_be_told_of(office):
+    office.write("raise ValueError('no')")
+    reading, writing = os.pipe()
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(writing, b"x" * 4096)
+    try:
+        with office.start("run", "small", errors=writing) as process:
+            said, _ = process.communicate(timeout=60)
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert (process.returncode, said.splitlines()[-1]) == (1, "small: failed (exit code 1)")
+    assert [row.outcome for row in office.rows()] == ["failed"]
+
+
+def test_without_an_address_for_alerts_a_failed_run_says_how_to_set_one(office):
+    office.write("raise ValueError('no')")
+    _, _, errors = office.command("run", "small")
+    assert errors.count("To fix: set OPS_EMAIL in .env") == 1
 
 
 def test_a_mail_password_given_as_a_parameter_is_not_shown(said, office, monkeypatch):
@@ -165,7 +188,7 @@ def test_a_run_that_was_refused_keeps_its_exit_code_where_nothing_can_be_printed
     full = "import os; os.dup2(os.open('/dev/full', os.O_WRONLY), 1)\n"
     with office.start("run", "small", "mode=plan", before=full) as process:
         _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors.count("notebooks: "), "Traceback" in errors) == (2, 2, False)
+    assert (process.returncode, errors.count("notebooks: "), "Traceback" in errors) == (2, 3, False)
 
 
 def test_a_refusal_shows_a_terminal_no_signs_that_it_obeys(said):

@@ -68,6 +68,17 @@ def test_where_there_is_no_record_none_is_made_and_nothing_fails(settings_of, tm
     assert "sandbox" in text(standing.state(seen))
 
 
+def test_a_record_of_an_earlier_version_is_told_as_one_that_a_run_upgrades(settings_of, tmp_path):
+    settings_of(url := f"sqlite:///{tmp_path}/earlier.db")
+    db = database.open_record(url)
+    execute(db, "DELETE FROM schema_migration WHERE name = '0007_schedules'")
+    # As that version knew no schedules.
+    execute(db, "DROP TABLE scheduled_job")
+    db.close()
+    seen = standing.look()
+    assert line(seen, "Record") == standing._OTHER_RECORD
+
+
 def test_the_last_run_of_each_notebook_and_what_failed_are_told(db, record_url, settings_of):
     settings_of(record_url)
     run_of(db, "review", "done", 0)

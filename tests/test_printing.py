@@ -68,6 +68,18 @@ def test_a_pipe_that_nobody_reads_is_waited_for_a_little_and_then_no_more():
         assert b"nobody has read it for" in run.stderr.read()
 
 
+def test_a_line_that_no_log_takes_is_not_waited_for_either():
+    code = (
+        "import logging, os\nfrom notebooks import printing\nprinting.SECONDS = 0.5\n"
+        "logging.lastResort = printing.LastResort(logging.WARNING)\nlog = logging.getLogger('any')\nlog.warning('seen')\n"
+        "os.set_blocking(2, False)\ntry:\n  while True: os.write(2, b'x')\nexcept BlockingIOError: os.set_blocking(2, True)\n"
+        "log.warning('not seen')\nprinting.leave(3)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], cwd=places.ROOT, stderr=subprocess.PIPE) as run:
+        assert run.wait(timeout=30) == 3
+        assert run.stderr.read().startswith(b"seen\nxxx")
+
+
 def test_a_signal_after_the_end_changes_no_exit_code():
     code = "import time\nfrom notebooks import printing\nimport logging\n"
     code += "logging.shutdown = lambda: (print('leaves', flush=True), time.sleep(1))\nprinting.leave(1)"

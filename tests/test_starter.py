@@ -37,6 +37,11 @@ def test_systemd_is_told_by_the_process_it_started():
     assert told({"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": str(os.getpid())}) == "systemd"
 
 
+def test_where_nothing_is_above_a_run_as_first_in_a_container_that_is_no_fault(monkeypatch):
+    monkeypatch.setattr(os, "getppid", lambda: 0)
+    assert starter.starter({"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "5"}).started_by in ("program", "terminal")
+
+
 def test_cron_is_told_by_the_processes_above(tmp_path):
     cron = tmp_path / "cron"
     cron.write_text('#!/bin/bash\n"$@"\nexit $?\n')

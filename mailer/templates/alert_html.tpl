@@ -15,7 +15,7 @@
 <tr><th scope="row" align="left" valign="top" style="overflow-wrap:normal">{{name}}</th><td valign="top"><bdi>{{value}}</bdi></td></tr>
 % end
 </table>
-<p>The same failure is mailed at most once an hour, to the address in OPS_EMAIL.<br>
+<p>The same failure is mailed at most once an hour (that of a run at a terminal each time), to the address in OPS_EMAIL.<br>
 All runs of jobs: <code>python -m notebooks history</code></p>
 </div>
 </body>

@@ -6,5 +6,5 @@ To fix: {{fix}}
 - {{name}}: {{value}}
 % end
 
-The same failure is mailed at most once an hour, to the address in OPS_EMAIL.
+The same failure is mailed at most once an hour (that of a run at a terminal each time), to the address in OPS_EMAIL.
 All runs of jobs: python -m notebooks history

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import ipywidgets as widgets
+import peewee
 
 from notebooks import jobs, tables
 from notebooks.lab import started_runs, words
@@ -176,7 +177,7 @@ class Form:
         """What the record tells; none while it cannot be read, which the run itself tells of."""
         try:
             return started.progress(Settings.load())
-        except Refusal:
+        except (Refusal, peewee.DatabaseError):
             return None
 
     def _buttons_while(self, *, is_running: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from store import places
 
 START = "notebooks/start_here.ipynb"
-_HIDDEN = ("*.py", "__pycache__", "parameters", "runner", "schedule", "secrets", "*.egg-info", "*.part.*")
+_HIDDEN = ("*.py", "__pycache__", "lab", "parameters", "runner", "schedule", "secrets", "*.egg-info", "*.part.*")
 """What the file browser leaves out: what nobody opens, and what nobody should by mistake."""
 
 

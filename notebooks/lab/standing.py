@@ -17,7 +17,7 @@ from notebooks import jobs, schedule, tables
 from notebooks.colours import BAD, GOOD, WAITS
 from notebooks.lab import words
 from notebooks.schedule import overdue
-from store import accounts, failures, job_runs, record_copies, times
+from store import accounts, database, failures, job_runs, record_copies, times
 from store.database import Database, fetch
 from store.errors import SettingsError, StoreError
 from store.job_runs import JobRunRow
@@ -76,6 +76,8 @@ _OTHER_RECORD = Line("Record", LOOK, "its tables are of another version", "run a
 
 def _record(db: Database, checked: Checked, seen: Seen) -> list[Line]:
     """What the record tells; the last runs and the mail account's pause are kept in `seen`."""
+    if not database.is_current(db):
+        return [_OTHER_RECORD]
     seen.runs = _last_runs(db)
     if checked.account:
         seen.pause = accounts.paused(db, checked.account.fingerprint)

@@ -36,16 +36,20 @@ class OpsAlert:
     def __init__(self, db: Database, settings: Settings | None):
         self._db, self._settings = db, settings
         self._key, self._stop = "", threading.Event()
+        self._is_unaddressed = False
 
     def queue(self, run_id: int) -> None:
         """Queues the alert if the run, whose end is recorded, did not end well; in the caller's transaction."""
         if self._settings is None:
             return
         alert = alerts.of_ended(self._db, run_id)
+        self._is_unaddressed = alert is not None and not self._settings.ops_email
         self._key = alert.key if alert and alerts.queue(self._db, self._settings, alert) else ""
 
     def send(self, is_asked: Callable[[], bool] = lambda: False) -> None:
         """Tries once to send what was queued, for TRY_SECONDS or until `is_asked`; trouble is one line on stderr."""
+        if self._is_unaddressed:
+            printing.complain(alerts.NO_ADDRESS)
         if not self._key:
             return
         try:

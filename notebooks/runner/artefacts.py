@@ -34,7 +34,7 @@ class Published:
 
 
 def publish(files: RunFiles, judged: Verdict) -> Published:
-    """Publishes notebook, log and page of a run. A secret in one of them keeps all that are not out yet back."""
+    """Publishes notebook, log and page of a run. A secret in one of them keeps back all but a notebook that is out."""
     files.copy_log()
     return _publish(files, judged, (files.aside, files.log_aside))
 
@@ -67,7 +67,8 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
 
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
     kept = ", ".join(places.shown(path) for path in files.block())
-    told = "; ".join(hit.line() for hit in hits)
+    # One place may hold the same secret in several ways.
+    told = "; ".join(dict.fromkeys(hit.line() for hit in hits))
     # No colon after "secret": what follows one is taken for the secret itself, and hidden.
     message = (
         f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in {kept}."

@@ -38,8 +38,9 @@ def import_early(told: str) -> None:
 if __name__ == "__main__":
     if sys.platform == "linux":
         end_with(int(os.environ["JPY_PARENT_PID"]))
-    # This file's own folder; the kernel looks for modules where it always does.
-    del sys.path[0]
+    # This file's own folder, unless Python was told to leave that out; the kernel looks for modules where it always does.
+    if not sys.flags.safe_path:
+        del sys.path[0]
     # Modules are made to stay: without a look for garbage among them they are there a tenth sooner.
     gc.disable()
     import_early(os.environ.pop("INTERVIEW_OPS_EARLY_IMPORTS", "[]"))

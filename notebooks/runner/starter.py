@@ -35,24 +35,26 @@ def _started_by(environment: Mapping[str, str]) -> str:
         return told[:200]
     if dag := environment.get("AIRFLOW_CTX_DAG_ID"):
         return f"airflow {dag}/{environment.get('AIRFLOW_CTX_TASK_ID', '')}"
-    above = list(_ancestors())
-    if scheduler := next((name for _, name in above if name in _SCHEDULERS), ""):
+    if scheduler := next((name for name in _ancestors() if name in _SCHEDULERS), ""):
         return scheduler
     # A terminal that systemd started has the variables, too, but not the process number of one above us only.
-    if environment.get("INVOCATION_ID") and environment.get("SYSTEMD_EXEC_PID") in (str(above[0][0]), str(os.getpid())):
+    if environment.get("INVOCATION_ID") and environment.get("SYSTEMD_EXEC_PID") in (
+        str(os.getppid()),
+        str(os.getpid()),
+    ):
         return "systemd"
     return failures.TERMINAL if os.isatty(0) or os.isatty(2) else "program"
 
 
-def _ancestors() -> Iterator[tuple[int, str]]:
-    """Number and name of the processes above this one, the nearest first; only the first where the system tells none."""
+def _ancestors() -> Iterator[str]:
+    """The names of the processes above this one, the nearest first; only the first where the system tells none."""
     number = os.getppid()
     while number > 0:
         name, above = "", 0
         with suppress(OSError, ValueError):
             head, _, rest = Path(f"/proc/{number}/stat").read_text().rpartition(") ")
             name, above = head.partition(" (")[2], int(rest.split()[1])
-        yield number, name
+        yield name
         number = above
 
 

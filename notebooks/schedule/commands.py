@@ -121,7 +121,9 @@ def _written(folder: Path, files: dict[str, str]) -> str:
         raise StoreError(
             f"{folder} cannot be written ({error.strerror}).", "give a folder that you may write."
         ) from error
-    gone = [path.name for path in sorted(folder.glob(f"{PREFIX}-*")) if path.name not in files]
+    # Beside them lie the folders of what an administrator has changed (`systemctl edit`).
+    units = (path for path in sorted(folder.glob(f"{PREFIX}-*")) if path.suffix in (".service", ".timer"))
+    gone = [path.name for path in units if path.name not in files]
     told = [
         f"{name} is of no job of the schedule. To fix: systemctl disable --now {name}; then delete it." for name in gone
     ]

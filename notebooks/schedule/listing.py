@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import islice
 
+from notebooks.parameters import kinds
 from notebooks.schedule import due, spans
 from notebooks.schedule.reading import Schedule, ScheduledJob
 from store import times
@@ -29,10 +30,7 @@ def _cells(job: ScheduledJob, now: datetime) -> tuple[str, ...]:
 def _command(job: ScheduledJob) -> str:
     defaults = {parameter.name: parameter.default for parameter in job.job.sheet.parameters}
     given = {name: value for name, value in job.job.values.items() if value != defaults[name]}
-    texts = [
-        f"{name}={shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))}"
-        for name, value in given.items()
-    ]
+    texts = [f"{name}={shlex.quote(kinds.text(value))}" for name, value in given.items()]
     return " ".join([job.job.name, *texts])
 
 

@@ -69,6 +69,8 @@ def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
     with database.changing(db):
         for alert in told:
             alerts.queue(db, settings, alert)
+    if told and not settings.ops_email:
+        printing.complain(alerts.NO_ADDRESS)
     mails = [mail for alert in told if (mail := alerts.mail_of(db, alert.key))]
     waiting = [mail.id for mail in mails if mail.state == "queued"]
     if waiting and (trouble := _send(db, settings, waiting)):

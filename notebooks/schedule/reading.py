@@ -254,7 +254,7 @@ def _notebook_job(place: str, fields: Mapping[str, Any], folder: Path, findings:
         return None
     wrong = [_mistyped(place, one, given[one.name]) for one in sheet.parameters if _is_mistyped(one, given)]
     findings += wrong
-    # What has a wrong type stands in with its default, so that it is told once.
+    # What has a wrong type is told once: `told` leaves out what the reader of parameters finds of it again.
     texts = [f"{name}={kinds.text(value)}" for name, value in given.items()]
     return _checked(place, sheet.name, texts, folder, {finding.id for finding in wrong}, findings)
 
