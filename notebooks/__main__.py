@@ -12,7 +12,7 @@ import math
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from notebooks import jobs, printing
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
@@ -67,8 +67,15 @@ def _say(text: str) -> int:
     return EXIT_CODES[DONE if printing.say(text) else FAILED]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong without the secrets that were typed."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_shown(message))
+
+
 def _options(arguments: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m notebooks", description="Runs notebooks as jobs.")
+    parser = _Parser(prog="python -m notebooks", description="Runs notebooks as jobs.")
     commands = parser.add_subparsers(required=True, metavar="command")
     running = commands.add_parser("run", help="run a notebook and keep its record in runs/")
     running.add_argument("words", metavar="WORD", nargs="*", help="the notebook's NAME, then name=value ...")

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from dotenv.parser import Binding, parse_stream
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
@@ -57,8 +57,9 @@ def _secrets_in(name: str, value: str) -> list[str]:
     if name == "session_key_ring" and not value.lstrip().startswith("{"):
         return []
     if name == "database_url":
-        value = urlsplit(value).password or ""
-        return [value, unquote(value)]
+        parts = urlsplit(value)
+        asked = [text for part, text in parse_qsl(parts.query) if part in ("password", "sslpassword")]
+        return [parts.password or "", unquote(parts.password or ""), *asked]
     # Without spaces too: a password pasted with some is used without them.
     return [value, value.replace(" ", "")]
 

@@ -19,6 +19,10 @@ class Watched:
 
     def __init__(self):
         self.told, self.came = [], threading.Event()
+        self.is_stuck = None
+
+    def listen(self, is_stuck):
+        self.is_stuck = is_stuck
 
     def stop(self, reason, detail):
         self.told.append((reason, detail))
@@ -37,13 +41,27 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_another_may_take_it(
         raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
 
     monkeypatch.setattr(job_runs, "beat", away)
-    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 0.2)
+    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 0.5)
     one, watched, _ = beating()
     with one:
         assert not watched.came.wait(0.1)
         assert watched.came.wait(5)
     assert watched.told[0][0] == OVERTAKEN
     assert "another run may begin: The record cannot be reached." in watched.told[0][1]
+
+
+def test_a_beat_that_waits_for_ever_is_noticed_without_the_database(beating, monkeypatch):
+    waits, goes_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(job_runs, "beat", lambda *_: (waits.set(), goes_on.wait(20)))
+    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 0.5)
+    monkeypatch.setattr(heart, "_BEAT_SECONDS", 0.2)
+    one, watched, _ = beating()
+    with one:
+        assert waits.wait(5)
+        assert not watched.is_stuck()
+        threading.Event().wait(0.7)
+        assert watched.is_stuck()
+        goes_on.set()
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -135,3 +135,8 @@ def test_systemd_counts_the_same_times(cron, zone):
     start, count = at("2027-03-26 12:00"), 12
     found = sorted({moment for event in events(cron, zone) for moment in elapses(event, start, count)})
     assert found[:count] == list(islice(due.following(cron, zone, start), count))
+
+
+def test_an_hourly_job_is_due_in_the_repeated_hour_too():
+    second = datetime(2026, 10, 25, 1, 0, 5, tzinfo=UTC)
+    assert due.last("0 * * * *", "Europe/Berlin", second) == datetime(2026, 10, 25, 1, tzinfo=UTC)

@@ -183,3 +183,8 @@ def test_the_path_of_a_key_ring_is_no_secret_and_the_ring_itself_is(ring, is_sec
 @pytest.mark.parametrize("password", ["a://secret-word", "secret-word.json", "secret-word.db"])
 def test_a_password_that_looks_like_an_address_or_a_path_is_a_secret(password):
     assert password in MailSettings(email_host_password=password).secrets()
+
+
+def test_a_password_in_the_query_of_the_database_address_is_a_secret_too():
+    url = "postgresql://127.0.0.1/x?user=u&password=Zq7vex%54rel99"
+    assert "Zq7vexTrel99" in Settings(database_url=url).secrets()

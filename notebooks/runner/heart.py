@@ -16,6 +16,8 @@ from store.job_runs import OVERTAKEN
 log = logging.getLogger(__name__)
 _MARGIN_SECONDS = 10.0
 """So long before the lock may be taken over, a run that cannot renew it begins to stop."""
+_BEAT_SECONDS = 1.0
+"""A beat that takes no longer may be one late: after a machine that stood still, it tells whose the lock is."""
 
 
 class Heart:
@@ -24,11 +26,13 @@ class Heart:
     def __init__(self, db: Database, lock: JobLock, run_id: int, watch: Watch, every: float = HEARTBEAT_SECONDS):
         self._db, self._lock, self._run_id, self._watch, self._every = db, lock, run_id, watch, every
         self.kernel: PrivateKernel | None = None
+        self._beat_began: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat_on, name="heart", daemon=True)
 
     def __enter__(self) -> "Heart":
         self._last = time.monotonic()
+        self._watch.listen(self._is_stuck)
         self._thread.start()
         return self
 
@@ -50,7 +54,13 @@ class Heart:
                 self._watch.stop(OVERTAKEN, "The heartbeat of this run broke off.")
             self._db.close()
 
+    def _is_stuck(self) -> bool:
+        """Whether a beat waits for the database so long that the lock may soon be another's."""
+        began, now = self._beat_began, time.monotonic()
+        return began is not None and now - began > _BEAT_SECONDS and now - self._last > STALE_SECONDS - _MARGIN_SECONDS
+
     def _beat(self) -> None:
+        began = self._beat_began = time.monotonic()
         try:
             with database.changing(self._db):
                 # In the order in which a run's end writes them: two that lock each other's rows would wait for ever.
@@ -58,9 +68,13 @@ class Heart:
                 is_held = job_locks.beat(self._db, self._lock)
         except StoreError as error:
             log.warning("DEBUG: heartbeat: %s", error.line())
-            if time.monotonic() - self._last > STALE_SECONDS - _MARGIN_SECONDS:
+            # The next one comes only after a while.
+            if time.monotonic() - self._last > STALE_SECONDS - _MARGIN_SECONDS - self._every:
                 self._watch.stop(OVERTAKEN, f"The lock could not be kept, so another run may begin: {error}")
             return
+        finally:
+            self._beat_began = None
         if not is_held:
             self._watch.stop(OVERTAKEN, f"Another run took the job over: no sign of life for {STALE_SECONDS:g} s.")
-        self._last = time.monotonic()
+        # As the lock counts it: from when the beat was sent.
+        self._last = began

@@ -5,6 +5,8 @@ import threading
 from types import FrameType, TracebackType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+_HALTS = (signal.SIGTSTP, signal.SIGTTOU)
+"""What Ctrl-Z sends, and a terminal to who writes in the background: a halted runner would lose its lock."""
 
 
 class StopSignals:
@@ -19,6 +21,7 @@ class StopSignals:
             # What whoever started this had ignored (nohup does) stays ignored.
             heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
             self._before = {number: signal.signal(number, self._note) for number in heeded}
+            self._before |= {number: signal.signal(number, signal.SIG_IGN) for number in _HALTS}
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.stop_signals import StopSignals
-from store.job_runs import OUT_OF_TIME, STOPPED
+from store.job_runs import OUT_OF_TIME, OVERTAKEN, STOPPED
 
 GRACE_SECONDS = 10.0
 """So long a cell may take to end after it was interrupted; then the kernel is killed."""
@@ -36,6 +36,7 @@ class Watch:
         self._begun: float | None = None
         self._cell_begun: float | None = None
         self._kernel: PrivateKernel | None = None
+        self._is_stuck: Callable[[], bool] = lambda: False
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
@@ -57,6 +58,10 @@ class Watch:
         """From now on this kernel is the one to stop."""
         self._kernel = kernel
 
+    def listen(self, is_stuck: Callable[[], bool]) -> None:
+        """From now on the run is stopped when `is_stuck` says that its heart waits for ever."""
+        self._is_stuck = is_stuck
+
     def stop(self, reason: str, detail: str) -> None:
         """Has the run stopped; the first reason counts."""
         if not self.reason:
@@ -74,6 +79,8 @@ class Watch:
         self._cell_begun = None
 
     def _notice(self) -> None:
+        if self._is_stuck():
+            self.stop(OVERTAKEN, "The record does not answer the heartbeat, so another run may begin.")
         if number := self._signals.number:
             self.stop(STOPPED, f"Stopped by {signal.Signals(number).name}.")
         if _is_over(self._begun, self._total):

@@ -69,7 +69,8 @@ def _days_of_change(zone_name: str, first: date) -> Iterator[date]:
 
 def last(cron: str, zone_name: str, until: datetime) -> datetime | None:
     """The newest due time that is not after `until`, aware UTC; None if there was none for fifty years."""
-    start = times.in_zone(until, zone_name).replace(microsecond=0) + timedelta(seconds=1)
+    # Added before it is read on the zone's clock: an addition to that takes its repeated hour for the first one.
+    start = times.in_zone(until.replace(microsecond=0) + timedelta(seconds=1), zone_name)
     moment = next(CronSim(cron, start, reverse=True), None)
     return None if moment is None else moment.astimezone(UTC)
 
