@@ -133,9 +133,9 @@ class RunFiles:
         found = [path for path in (self.aside, self.page_aside, self.log) if is_regular(path)]
         kept = [self.folder / f"{self.name}.blocked{path.suffix}" for path in found]
         for path, target in zip(found, kept, strict=True):
-            # Published before its page was looked at.
-            path.chmod(_PRIVATE)
             os.replace(path, target)
+            # A log is out before its run's page is looked at.
+            target.chmod(_PRIVATE)
         self.log_aside.unlink(missing_ok=True)
         self.end_page()
         return kept

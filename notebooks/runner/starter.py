@@ -38,10 +38,8 @@ def _started_by(environment: Mapping[str, str]) -> str:
     if scheduler := next((name for name in _ancestors() if name in _SCHEDULERS), ""):
         return scheduler
     # A terminal that systemd started has the variables, too, but not the process number of one above us only.
-    if environment.get("INVOCATION_ID") and environment.get("SYSTEMD_EXEC_PID") in (
-        str(os.getppid()),
-        str(os.getpid()),
-    ):
+    ours = (str(os.getppid()), str(os.getpid()))
+    if environment.get("INVOCATION_ID") and environment.get("SYSTEMD_EXEC_PID") in ours:
         return "systemd"
     return failures.TERMINAL if os.isatty(0) or os.isatty(2) else "program"
 
