@@ -211,7 +211,9 @@ def test_a_signal_ends_only_the_try_to_send_and_the_run_keeps_its_exit_code(offi
     with SmtpServer({"BANNER": SILENCE}) as server:
         office.environment |= {"EMAIL_BACKEND": "smtp", "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": str(server.port),
                                "DEFAULT_FROM_EMAIL": FROM, "JOB_STARTED_BY": "cron"}  # fmt: skip
-        with office.start("run", "small") as process:
+        # The tests themselves may be run by `nohup`, which has SIGHUP ignored.
+        heeded = f"import signal\nsignal.signal({int(number)}, signal.SIG_DFL)\n"
+        with office.start("run", "small", before=heeded) as process:
             assert process.stdout.readline() == "small: wrong_settings (exit code 2)\n"
             wait_until(lambda: server.connections)
             process.send_signal(number)
