@@ -14,8 +14,8 @@ class ConfigurationRefused(MailerError):
     """The mail settings cannot be used; nothing was tried. `findings` holds every problem, found in one pass."""
 
     def __init__(self, findings: tuple[Finding, ...]):
-        super().__init__("; ".join(finding.line() for finding in findings))
         self.findings = findings
+        super().__init__("; ".join(self.lines()))
 
 
 @dataclass(frozen=True, slots=True)

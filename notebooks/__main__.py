@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 from notebooks import jobs, printing
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from notebooks.schedule import commands as schedule_commands
-from store.errors import Refusal, SettingsError
+from store.errors import Finding, Refusal, SettingsError
 from store.job_runs import DONE, FAILED, STOPPED, WRONG_SETTINGS
 
 if TYPE_CHECKING:
@@ -30,17 +30,18 @@ _HISTORY_ROWS, _MOST_ROWS = 20, 1_000_000
 
 def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
     """Runs one command on the notebooks of a folder; gives its exit code."""
+    from mailer.mail_settings import know_secrets
+
     logging.lastResort = printing.LastResort(logging.WARNING)
+    # First of all: any refusal may tell a value that is one of their secrets.
+    know_secrets()
     options = _options(arguments)
     options.folder = folder
     try:
         return options.command(options)
-    except SettingsError as refused:
-        for finding in refused.findings:
-            printing.complain(_shown(finding.line()))
-        return EXIT_CODES[WRONG_SETTINGS]
     except Refusal as refused:
-        printing.complain(_shown(refused.line()))
+        for line in refused.lines():
+            printing.complain(_shown(line))
         return _code_of(refused)
 
 
@@ -54,11 +55,8 @@ def _code_of(refused: Refusal) -> int:
 
 
 def _shown(text: str) -> str:
-    from mailer.mail_settings import know_secrets
     from store import job_runs
 
-    # A refusal may come before anybody has read the settings, and tell a value that is one of their secrets.
-    know_secrets()
     return job_runs.shown_message(text)
 
 
@@ -142,20 +140,22 @@ def _run(options: argparse.Namespace) -> int:
     # Before anything is opened: a job that is asked for wrongly leaves no trace.
     given = schedule_commands.job_of(options) if options.job else None
     job = given.job if given else jobs.job(options.name, options.parameters, options.folder)
-    from mailer.mail_settings import know_secrets
+    from notebooks.runner import settings_secrets
     from store import redaction
     from store.settings import Settings
 
-    settings = Settings.load()
-    know_secrets()
+    settings, wrong = Settings.load_right_ones()
+    held = settings_secrets.held_by(job.values)
+    if findings := [*held, *(wrong if options.check else ())]:
+        raise SettingsError(findings)
     if options.check:
         values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
         return _say(redaction.redact(f"{job.name} can be run with: {values}"))
-    return _run_job(job, settings, options, given)
+    return _run_job(job, settings, wrong, options, given)
 
 
 def _run_job(
-    job: jobs.Job, settings: "Settings", options: argparse.Namespace, given: "ScheduledJob | None" = None
+    job: jobs.Job, settings: "Settings", wrong: list[Finding], options: argparse.Namespace, given: "ScheduledJob | None"
 ) -> int:
     from notebooks import runner
     from store import database, redaction
@@ -165,7 +165,7 @@ def _run_job(
     if given and options.due and not schedule_commands.is_due(db, given):
         return 0
     limits = schedule_commands.limits_of(options, given)
-    return runner.run(job, db, settings.runs_folder, limits, settings, partial(_tell, job.name)).exit_code
+    return runner.run(job, db, settings.runs_folder, limits, settings, partial(_tell, job.name), wrong).exit_code
 
 
 def _tell(name: str, result: "Result") -> None:

@@ -13,6 +13,7 @@ from notebooks.stopping import JobFailed, telling
 from store import batches, history, sample, times
 from store.batches import BatchReport
 from store.errors import Finding, NotFound, SettingsError
+from store.plain_text import quoted
 
 if TYPE_CHECKING:
     from mailer.proof import ProofReport
@@ -45,7 +46,7 @@ def _planned(run: Run, path: Path, fingerprint: str) -> BatchReport:
     try:
         return batches.planned(run.db, fingerprint, path, run.settings)
     except NotFound:
-        what = f"fingerprint = {fingerprint[:40]!r} is that of no plan in this record."
+        what = f"fingerprint = {quoted(fingerprint)} is that of no plan in this record."
         fix = 'copy it from the dry run of this file ("Fingerprint of this plan"), or leave it empty to plan now.'
         raise SettingsError([Finding("parameters.fingerprint", what, fix)]) from None
 

@@ -15,6 +15,7 @@ from store.database import Database
 from store.errors import Finding, SettingsError, StoreError
 from store.job_history import Sample, Tally
 from store.job_runs import JobRunRow
+from store.plain_text import quoted
 from store.settings import Settings
 
 DONE, FAILED, STOPPED, RUNNING = "done", "failed", "stopped", "running"
@@ -108,12 +109,12 @@ def _findings(given: Mapping[str, object]) -> Iterable[Finding]:
         fix = f"give a number from 1 to {LONGEST_DAYS}."
         yield Finding("parameters.days", f"days = {days} is out of range.", fix)
     if outcome not in CHOICES:
-        what = f"No run ends as {outcome[:40]!r}."
+        what = f"No run ends as {quoted(outcome)}."
         yield Finding("parameters.outcome", what, f"give one of: {', '.join(CHOICES)}.")
     if notebook and notebook not in jobs.names():
         near = difflib.get_close_matches(notebook, jobs.names(), 1, 0.5)
         fix = f"did you mean {near[0]}?" if near else f"give one of: {', '.join(jobs.names())}; or nothing, for all."
-        yield Finding("parameters.notebook", f"There is no notebook {notebook[:40]!r}.", fix)
+        yield Finding("parameters.notebook", f"There is no notebook {quoted(notebook)}.", fix)
 
 
 def _read(db: Database, asked: tuple, own_name: str, base: Path | None) -> Looked:

@@ -10,6 +10,7 @@ from notebooks.parameters.canonical import canonical
 from notebooks.parameters.cell import Sheet, read_notebook
 from store import job_runs
 from store.errors import StoreError
+from store.plain_text import quoted
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -48,7 +49,7 @@ def sheet(name: str, folder: Path = FOLDER) -> Sheet:
     if name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks list."
-        raise StoreError(f"There is no notebook {name[:60]!r}.", hint)
+        raise StoreError(f"There is no notebook {quoted(name)}.", hint)
     return read_notebook(folder / f"{name}.ipynb")
 
 

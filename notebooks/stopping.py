@@ -28,9 +28,8 @@ def telling(step: Callable[Given, Result]) -> Callable[Given, Result]:
         try:
             return step(*args, **kwargs)
         except Refusal as error:
-            findings = getattr(error, "findings", ())
-            text = redact("\n".join(finding.line() for finding in findings) or error.line())
+            text = redact("\n".join(error.lines()))
             log.error("DEBUG: stopped: %s", text)
-            raise (SettingsWrong if findings else JobFailed)(text) from None
+            raise (SettingsWrong if error.findings else JobFailed)(text) from None
 
     return told

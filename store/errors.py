@@ -1,24 +1,7 @@
 """The record's refusals. Each carries data; the words for people are made from it at the edge."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-
-
-class Refusal(Exception):
-    """What the bases of all packages share. `fix` says in one line what the person reading must do."""
-
-    fix: str = ""
-
-    def __init__(self, message: str, fix: str = ""):
-        super().__init__(message)
-        self.fix = fix or self.fix
-
-    def line(self) -> str:
-        """One line for people: what is wrong, then what to do."""
-        return f"{self} To fix: {self.fix}" if self.fix else str(self)
-
-
-class StoreError(Refusal):
-    """Base of all refusals of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +16,38 @@ class Finding:
         return f"[{self.id}] {self.what} To fix: {self.fix}"
 
 
+class Refusal(Exception):
+    """What the bases of all packages share. `fix` says in one line what the person reading must do.
+
+    `findings` are there where several things may be wrong.
+    """
+
+    fix: str = ""
+    findings: Sequence[Finding] = ()
+
+    def __init__(self, message: str, fix: str = ""):
+        super().__init__(message)
+        self.fix = fix or self.fix
+
+    def line(self) -> str:
+        """One line for people: what is wrong, then what to do."""
+        return f"{self} To fix: {self.fix}" if self.fix else str(self)
+
+    def lines(self) -> list[str]:
+        """The same, a line for each thing that is wrong."""
+        return [finding.line() for finding in self.findings] or [self.line()]
+
+
+class StoreError(Refusal):
+    """Base of all refusals of the record."""
+
+
 class SettingsError(StoreError):
     """The settings cannot be used. `findings` holds every problem, found in one pass."""
 
-    def __init__(self, findings: list[Finding]):
-        super().__init__("; ".join(finding.line() for finding in findings))
-        self.findings = findings
+    def __init__(self, findings: Iterable[Finding]):
+        self.findings = list(findings)
+        super().__init__("; ".join(self.lines()))
 
 
 class DatabaseUnusable(StoreError):

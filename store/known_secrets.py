@@ -27,17 +27,17 @@ class KnownSecrets:
     """
 
     def __init__(self) -> None:
-        self._values: set[str] = set()
+        self.values: set[str] = set()
         self._exact: tuple[str, ...] = ()
         self._spread: tuple[bytes, ...] = ()
 
     def add(self, values: Iterable[str]) -> None:
-        self._values.update(value for value in values if value and len(value) >= _LEAST_CHARS)
-        encoded = {form for value in self._values for form in _encoded(value)} - self._values
+        self.values.update(value for value in values if value and len(value) >= _LEAST_CHARS)
+        encoded = {form for value in self.values for form in _encoded(value)} - self.values
         long = {form for form in encoded if len(_letters(form)) >= _SPREAD_CHARS}
         # Longest first: a value that is part of another must not leave the rest of it behind.
-        self._exact = tuple(sorted(self._values | (encoded - long), key=len, reverse=True))
-        spread = {_letters(form) for form in long | {value for value in self._values if is_no_word(value)}}
+        self._exact = tuple(sorted(self.values | (encoded - long), key=len, reverse=True))
+        spread = {_letters(form) for form in long | {value for value in self.values if is_no_word(value)}}
         self._spread = tuple(sorted(spread, key=len, reverse=True))
 
     def hide(self, text: str) -> str:
@@ -57,11 +57,19 @@ def _encoded(value: str) -> Iterator[str]:
     octets = value.encode("utf-8", "surrogateescape")
     yield quote(octets, safe="")
     yield from (octets.hex(), octets.hex().upper(), value[::-1])
-    # Inside of something longer it begins at one of three places in base64, and shares its first and last sign.
+    for inside, last in in_base64(octets):
+        yield from (inside, inside + last)
+
+
+def in_base64(octets: bytes) -> Iterator[tuple[str, str]]:
+    """What is always there of these octets in the base64 of something that holds them, and the sign after it at an end.
+
+    They begin at one of three places in it, and share their first and last sign with their neighbours.
+    """
     for before in range(3):
         shared, end = (8 * before + 5) // 6, 8 * (before + len(octets)) // 6
         encoded = base64.b64encode(bytes(before) + octets).decode("ascii").rstrip("=")
-        yield from (encoded[shared:end], encoded[shared:])
+        yield encoded[shared:end], encoded[end:]
 
 
 def is_no_word(value: str) -> bool:

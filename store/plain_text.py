@@ -2,6 +2,8 @@
 
 import unicodedata
 
+from store.redaction import beginning
+
 _UNSAFE = ("Cc", "Cf", "Cs")
 _JOINERS = "\u200c\u200d"
 _VIRAMA = 9
@@ -30,7 +32,7 @@ def lines(text: str) -> str:
 
 def quoted(text: str) -> str:
     """A value for a message: at most 60 characters of it, every unprintable one escaped."""
-    return repr(text) if len(text) <= 60 else repr(text[:60]) + "..."
+    return repr(text) if len(text) <= 60 else repr(beginning(text, 60)) + "..."
 
 
 def _composed(text: str) -> str:

@@ -11,8 +11,8 @@ from types import TracebackType
 from store import key_patterns
 from store.known_secrets import HIDDEN, KnownSecrets
 
-__all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "hide_values", "install_excepthook", "masked_address",
-           "one_line", "redact"]  # fmt: skip
+__all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "beginning", "hide_values", "install_excepthook", "known_values",
+           "masked_address", "one_line", "redact"]  # fmt: skip
 
 # Every sign beyond ASCII may spell a local part or a domain: \w misses the vowel signs of Indic scripts.
 # Bounded, or a long row of quotes would take its square in time. A domain has a letter or digit: `._/+@-` is a list of signs.
@@ -42,6 +42,11 @@ def hide_values(values: Iterable[str]) -> None:
     _KNOWN.add(values)
 
 
+def known_values() -> set[str]:
+    """The secret values that were named so far."""
+    return set(_KNOWN.values)
+
+
 def masked_address(address: str) -> str:
     """`a***@example.com`: enough to recognise, not enough to write to."""
     local, _, domain = address.rpartition("@")
@@ -68,6 +73,11 @@ def redact(text: str) -> str:
     for example in _EXAMPLES if has_example else ():
         text = text.replace(_veiled(example), example)
     return text
+
+
+def beginning(text: str, most: int) -> str:
+    """The first signs of a text, without secrets. It is cut last: half a secret would not be known."""
+    return redact(text)[:most]
 
 
 def _veiled(example: str) -> str:

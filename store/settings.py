@@ -33,18 +33,31 @@ class FromEnvironment(BaseSettings):
     @classmethod
     def load(cls, **given: Any) -> Self:
         """The settings, `given` ones first. Raises SettingsError with one finding per wrong setting."""
+        loaded, findings = cls.load_right_ones(**given)
+        if findings:
+            raise SettingsError(findings)
+        return loaded
+
+    @classmethod
+    def load_right_ones(cls, **given: Any) -> tuple[Self, list[Finding]]:
+        """The settings with a default for each wrong one, and a finding for each: enough to record that they are wrong.
+
+        Raises SettingsError for a file that cannot be read whole, for nobody knows which settings it was to give.
+        """
+        path, findings = given.get("_env_file", cls.model_config["env_file"]), []
         try:
-            faults = _env_file_faults(given.get("_env_file", cls.model_config["env_file"]))
-            if faults:
+            if faults := _env_file_faults(path):
                 raise SettingsError(faults)
-            loaded = cls(**given)
-        except ValidationError as error:
-            raise SettingsError([_finding(cls, problem) for problem in error.errors()]) from None
+            try:
+                loaded = cls(**given)
+            except ValidationError as error:
+                findings = [_finding(cls, problem) for problem in error.errors()]
+                wrong = {str(problem["loc"][0]) for problem in error.errors()}
+                loaded = cls(**given, **{name: cls.model_fields[name].default for name in wrong})
         except (UnicodeDecodeError, OSError) as error:
-            path = given.get("_env_file", cls.model_config["env_file"])
             raise SettingsError([setting_words.unreadable(path, error)]) from None
         redaction.hide_values(loaded.secrets())
-        return loaded
+        return loaded, findings
 
     def secrets(self) -> list[str]:
         """What no log or output of this process may show."""

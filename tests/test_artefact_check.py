@@ -156,3 +156,16 @@ def test_a_short_secret_is_left_out_for_it_is_an_ordinary_word(hits_in):
 
 def test_no_more_than_twenty_places_are_told(hits_in):
     assert len(hits_in(f"{KEY}\n" * 100)) == 20
+
+
+@pytest.mark.parametrize("before", ["", "x", "xy"])
+def test_a_short_password_is_found_inside_of_base64(hits_in, before):
+    written = base64.b64encode(f"{before}pw-8x!Zz\0after".encode()).decode()
+    assert hits_in(f"Authorization {written}\n", secrets=["pw-8x!Zz"]) == [("line 1", "a secret of the settings")]
+
+
+def test_a_secret_of_digits_is_found_where_json_has_it_as_a_number(hits_in):
+    output = {"output_type": "display_data", "metadata": {}, "data": {"application/json": {"pin": [1, 84736251]}}}
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "execution_count": 1, "outputs": [output]}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    assert hits_in(notebook, "a.ipynb", ["84736251"]) == [("cell 1, output 1", "a secret of the settings")]

@@ -102,6 +102,13 @@ def test_a_mail_goes_out_though_the_disk_for_what_is_said_is_full(look, office, 
     assert len(mails(office)) == 1
 
 
+def test_what_is_overdue_is_mailed_though_a_setting_is_wrong(look, office, monkeypatch):
+    monkeypatch.setenv("INTERVIEW_OPENS_BEFORE", "soon")
+    code, err = look()
+    assert (code, err.count("INTERVIEW_OPENS_BEFORE='soon' is not a whole number")) == (2, 1)
+    assert [state for _, state in queued(office)] == ["sent"]
+
+
 def test_without_an_address_nothing_is_mailed_and_the_answer_is_the_same(look, office, monkeypatch):
     monkeypatch.delenv("OPS_EMAIL")
     code, _ = look()

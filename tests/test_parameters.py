@@ -86,7 +86,11 @@ def test_a_name_that_is_code_is_only_an_unknown_name():
     assert "is no parameter of this notebook" in finding.what
 
 
-@pytest.mark.parametrize("text", ["email_host_password=hunter2hunter2", "OPS_TOKEN=hunter2hunter2", "session_key"])
+SECRET_NAMES = ("email_host_password", "OPS_TOKEN", "smtp_pwd", "mail_pass", "passphrase", "private_key", "database_url",
+                "record_dsn", "bearer")  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["session_key", *(f"{name}=hunter2hunter2" for name in SECRET_NAMES)])
 def test_a_secret_is_refused_by_its_name_and_its_value_is_not_repeated(text):
     [finding] = findings_of("batch=b", text).values()
     assert "looks like a secret" in finding.what

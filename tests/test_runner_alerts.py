@@ -204,6 +204,23 @@ def test_a_failed_job_keeps_its_exit_code_where_mail_is_not_set_up(office):
 
 
 @pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_settings_that_are_wrong_for_every_job_are_in_the_record_and_mailed(office):
+    office.environment |= {"BACKEND_URL": "foo", "INTERVIEW_OPENS_BEFORE": "soon", "JOB_STARTED_BY": "cron"}
+    office.write("print(1)")
+    code, said, errors = office.command("run", "small")
+    [row] = office.rows()
+    assert (code, said) == (2, "small: wrong_settings (exit code 2)\n")
+    assert errors.count("To fix: ") == 2
+    assert [line.split("]")[0] for line in row.message.splitlines()] == [
+        "[settings.backend_url", "[settings.interview_opens_before",
+    ]  # fmt: skip
+    assert (row.outcome, row.artefacts) == ("wrong_settings", {})
+    assert alerts.mail_of(office.db, alerts.key_of(row.name)).state == "sent"
+    assert office.command("run", "small", "--check")[0] == 2
+    assert len(office.rows()) == 1
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_only_the_try_to_send_and_the_run_keeps_its_exit_code(office, number):
     office.write("print(1)")

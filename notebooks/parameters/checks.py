@@ -11,6 +11,8 @@ from notebooks.parameters import injected, kinds
 from notebooks.parameters.cell import REQUIRED, Parameter
 from notebooks.parameters.secret_names import is_secret
 from store.errors import Finding, SettingsError
+from store.plain_text import quoted
+from store.redaction import beginning
 
 LOG_FILE = "log_file"
 """What the runner itself gives to every notebook that takes it."""
@@ -47,7 +49,7 @@ def check(names: Mapping[str, object]) -> dict[str, object]:
 def _wrong(name: str, kind: Any, value: object) -> Finding:
     if value is REQUIRED:
         return _missing(name, "give it a value in the cell above.")
-    text = "***" if is_secret(name) else repr(value)[:60]
+    text = "***" if is_secret(name) else beginning(repr(value), 60)
     told = _FIXES.get(kind, f"give {kinds.words(kind)}.").format(name=name)
     return Finding(f"parameters.{name}", f"{name} = {text} is not {kinds.words(kind)}.", told)
 
@@ -65,7 +67,8 @@ def _unknown(name: str, known: Iterable[str]) -> Finding:
 
 
 def _shown(name: str) -> str:
-    return name[:40] if name.isprintable() else repr(name[:40])
+    name = beginning(name, 40)
+    return name if name.isprintable() else repr(name)
 
 
 def _missing(name: str, told: str) -> Finding:
@@ -118,5 +121,5 @@ def _misplaced(
 
 
 def _unread(parameter: Parameter, text: str) -> Finding:
-    what = f"{parameter.name}={text[:60]!r} is not {kinds.words(parameter.kind)}."
+    what = f"{parameter.name}={quoted(text)} is not {kinds.words(parameter.kind)}."
     return Finding(f"parameters.{parameter.name}", what, kinds.fix(parameter.kind))

@@ -2,7 +2,11 @@
 
 import re
 
-_SECRET = re.compile(r"password|passwd|secret|token|session_key|api_?key|credential", re.IGNORECASE)
+_SECRET = re.compile(
+    r"passw(?:or)?d|pass_?(?:word|phrase|code)|pwd|secret|token|credential|bearer|cookie"
+    r"|(?:session|api|access|private|signing|encryption|ssh|dkim)_?key|database_?url|(?:^|_)(?:pass|dsn|pin)$",
+    re.IGNORECASE,
+)
 
 
 def is_secret(name: str) -> bool:

@@ -109,10 +109,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    findings = getattr(error, "findings", ())
-    if findings:
-        return f"mail is not set up: {findings[0].line()}"
-    return error.line() if isinstance(error, Refusal) else f"{type(error).__name__}: {error}"
+    if not isinstance(error, Refusal):
+        return f"{type(error).__name__}: {error}"
+    start = "mail is not set up: " if error.findings else ""
+    return start + error.lines()[0]
 
 
 def _trouble(mail: AlertMail, report: "DeliveryReport") -> str:

@@ -1,6 +1,5 @@
 """The last look at what a run wrote before anybody else may read it: no secret of the settings, no key of any kind."""
 
-import base64
 import html
 import itertools
 import json
@@ -12,10 +11,12 @@ from urllib.parse import quote, quote_plus
 
 from notebooks.runner import regular_files
 from store import key_patterns
-from store.known_secrets import is_no_word
+from store.known_secrets import in_base64, is_no_word
 
 SHORTEST_SECRET = 6
 """A shorter secret is an ordinary word too often: its places cannot be told from those of the word."""
+_SHORTEST_CODED = 8
+"""A shorter piece of base64 would turn up in a picture's letters by chance."""
 _LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]")
 _EMBEDDED = re.compile(r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/=\s]*", re.ASCII)
 _EMBEDDING = "data:image/png;base64,"
@@ -104,14 +105,9 @@ def _forms(secret: str) -> Iterator[str]:
     written = json.dumps(secret)
     yield from (written[1:-1], json.dumps(written)[3:-3], json.dumps(secret, ensure_ascii=False)[1:-1])
     yield from (repr(secret)[1:-1], ascii(secret)[1:-1], secret.replace("'", "''"), secret.replace("'", "\\'"))
-    # Whatever stands before it, one of three alignments is right; the signs that a neighbour shares are left off.
     data = secret.encode("utf-8", "surrogateescape")
     yield from (data.hex(), data.hex().upper(), data.hex(":"), repr(data)[2:-1], secret[::-1])
-    for before in range(3):
-        coded = base64.b64encode(b"\0" * before + data).decode("ascii").rstrip("=")
-        inner = coded[(before * 8 + 5) // 6 : len(coded) - (1 if (before + len(data)) % 3 else 0)]
-        if len(inner) >= 2 * SHORTEST_SECRET:
-            yield inner
+    yield from (inside for inside, _ in in_base64(data) if len(inside) >= _SHORTEST_CODED)
 
 
 def _in_lines(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
@@ -149,17 +145,19 @@ def _texts_of_notebook(notebook: dict) -> Iterator[tuple[str, str]]:
 
 
 def _texts(part: object) -> Iterator[str]:
-    """Every text in a piece of JSON; one that is written as a list of lines is put together."""
+    """Every text and whole number in a piece of JSON; one that is written as a list of lines is put together."""
     # No recursion: what a cell puts out may be nested deeper than that goes.
     left = [part]
     while left:
         part = left.pop()
         if isinstance(part, str):
             yield part
+        elif type(part) is int:
+            yield str(part)
         elif isinstance(part, list):
             lines = [item for item in part if isinstance(item, str)]
             left += ["".join(lines)] if lines else []
-            left += [item for item in part if isinstance(item, (list, dict))]
+            left += [item for item in part if not isinstance(item, str)]
         elif isinstance(part, dict):
             left += part
             left += [_of_picture(value) if name in _PICTURES else value for name, value in part.items()]

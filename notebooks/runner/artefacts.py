@@ -1,6 +1,5 @@
 """From what a run wrote to what others may read: checked for secrets first, then published, or kept back."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +47,9 @@ def publish_left(files: RunFiles, judged: Verdict) -> Published:
 
 
 def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Published:
+    # Here, for reading settings takes time that the kernel's start need not wait for.
+    from notebooks.runner.settings_secrets import secrets
+
     check = ArtefactCheck(secrets())
     if hits := [hit for path in written for hit in check.hits(path)]:
         return _blocked(files, hits, judged)
@@ -77,24 +79,3 @@ def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
         said = "" if judged.outcome in _OTHERS_WORDS else f" {judged.message}"
         message += f" The run itself: {judged.outcome}.{said}"
     return Published(BLOCKED, message, files.shown())
-
-
-def secrets() -> set[str]:
-    """What no artefact may show: every secret of the settings, and the keys of the ring."""
-    # Here, for reading settings takes time that the kernel's start need not wait for.
-    from mailer.mail_settings import MailSettings
-    from store.settings import Settings
-
-    shared = Settings.load()
-    ring = _ring_keys(shared.session_key_ring.get_secret_value())
-    return {secret for secret in (*shared.secrets(), *MailSettings.load().secrets(), *ring) if secret}
-
-
-def _ring_keys(source: str) -> list[str]:
-    """The ring's keys as they are written; none while there is no ring, or none that can be read."""
-    path = places.resolve(source) if not source.lstrip().startswith("{") else None
-    try:
-        return list(json.loads(path.read_bytes() if path else source)["keys"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        # The notebook itself says what is wrong with the ring, and works with no key of it.
-        return []

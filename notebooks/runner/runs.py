@@ -6,7 +6,7 @@ publishes them.
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from notebooks.runner.verdict import EXIT_CODES, Verdict
 from notebooks.runner.watch import Watch
 from store import database, job_locks, job_runs, places
 from store.database import Database
-from store.errors import StoreError
+from store.errors import Finding, SettingsError, StoreError
 from store.job_locks import JobBusy
 from store.job_runs import DONE, FAILED, WRONG_SETTINGS, JobEnd, JobStart
 from store.settings import Settings
@@ -61,13 +61,14 @@ class _Desk:
 
 def run(
     job: Job, db: Database, runs: str | Path, limits: Limits | None = None, settings: Settings | None = None,
-    tell: Callable[[Result], None] = lambda _: None,
+    tell: Callable[[Result], None] = lambda _: None, wrong: Sequence[Finding] = (),
 ) -> Result:  # fmt: skip
     """Runs the job and gives how it ended; its record is in `runs`, with a folder a notebook, and in the database.
 
     `tell` gets the same as soon as it is known, before what else is to be done: with `settings` ops are mailed if it did
     not end well, and what killed runs left is published. A signal that comes then ends only that. A run whose folder
-    cannot be used ends at once, with wrong settings. A runner that hangs when it is to stop ends this process.
+    cannot be used, or of whose settings something is `wrong`, ends at once with that. A runner that hangs when it is to
+    stop ends this process.
     Raises JobBusy if another run of the same job holds the lock for longer than it may wait, StoreError if the run cannot
     be recorded at all.
     """
@@ -75,7 +76,8 @@ def run(
     word = LastWord(db, alert)
     with StopSignals() as signals:
         with Watch(signals, limits.total, limits.cell, Surrender(word, tell)) as watch:
-            result = _run(_Desk(job, db, word, signals, watch), Path(runs), limits.wait)
+            desk = _Desk(job, db, word, signals, watch)
+            result = _refused(desk, Path(runs), SettingsError(wrong)) if wrong else _run(desk, Path(runs), limits.wait)
         tell(result)
         is_stopped = signals.is_asked()
         signals.forget()
@@ -89,7 +91,7 @@ def _run(desk: _Desk, runs: Path, wait: float) -> Result:
     try:
         files = RunFiles.make(places.resolve(runs) / desk.job.name)
     except StoreError as refused:
-        return _refused(desk, RunFiles(runs / desk.job.name, run_name()), refused)
+        return _refused(desk, runs, refused)
     with files.held():
         try:
             desk.word.begun = _begin(desk, files, wait)
@@ -101,10 +103,11 @@ def _run(desk: _Desk, runs: Path, wait: float) -> Result:
             return _work(desk, files, heart)
 
 
-def _refused(desk: _Desk, files: RunFiles, refused: StoreError) -> Result:
+def _refused(desk: _Desk, runs: Path, refused: StoreError) -> Result:
     """A run that ended before it began: without its row nobody would know why the job did not run."""
+    files = RunFiles(runs / desk.job.name, run_name())
     desk.word.begun = Begun(files, job_runs.begin(desk.db, _start(desk.job, files, {})), None)
-    return desk.word.tell(JobEnd(WRONG_SETTINGS, EXIT_CODES[WRONG_SETTINGS], refused.line()))
+    return desk.word.tell(JobEnd(WRONG_SETTINGS, EXIT_CODES[WRONG_SETTINGS], "\n".join(refused.lines())))
 
 
 def _start(job: Job, files: RunFiles, left: dict[str, str]) -> JobStart:

@@ -91,7 +91,6 @@ def _path(options: argparse.Namespace) -> Path:
 
 
 def _schedule(options: argparse.Namespace) -> int:
-    from mailer.mail_settings import know_secrets
     from notebooks import printing, schedule
     from notebooks.schedule import cron_file, listing, units
     from notebooks.schedule.installation import Installation
@@ -104,7 +103,6 @@ def _schedule(options: argparse.Namespace) -> int:
     elif options.systemd is not None:
         told = _written(Path(options.systemd), units.files(known, at))
     else:
-        know_secrets()
         told = redact(listing.listing(known, times.now()))
     return 0 if printing.say(told) else _UNSAID_CODE
 
@@ -137,7 +135,7 @@ def _overdue(options: argparse.Namespace) -> int:
     from store import database
     from store.settings import Settings
 
-    settings, now = Settings.load(), times.now()
+    (settings, wrong), now = Settings.load_right_ones(), times.now()
     known = schedule.inspect(_path(options), options.folder)
     db = database.open_record(settings.database_url.get_secret_value())
     found, died = overdue.find(db, known, now), overdue.died(db, now)
@@ -150,6 +148,6 @@ def _overdue(options: argparse.Namespace) -> int:
         overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(known, found, died))
     runs = places.resolve(settings.runs_folder)
     left_behind.publish_within(db, [runs / name for name in jobs.names(options.folder)])
-    if known.findings:
-        raise SettingsError(known.findings)
+    if findings := [*wrong, *known.findings]:
+        raise SettingsError(findings)
     return _OVERDUE_CODE if found or not is_said else 0

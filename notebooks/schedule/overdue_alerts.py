@@ -62,10 +62,6 @@ def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
 
     What keeps them back is told on stderr; they stay queued for `python -m mailer deliver`.
     """
-    # Here, for there is seldom anything to tell.
-    from mailer.mail_settings import know_secrets
-
-    know_secrets()
     with database.changing(db):
         for alert in told:
             alerts.queue(db, settings, alert)
@@ -91,6 +87,5 @@ def _send(db: Database, settings: Settings, waiting: Sequence[int]) -> str:
                 if not report.is_clean:
                     return report.sentence()
     except Refusal as refused:
-        findings = getattr(refused, "findings", ())
-        return findings[0].line() if findings else refused.line()
+        return refused.lines()[0]
     return ""

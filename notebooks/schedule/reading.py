@@ -21,6 +21,8 @@ from notebooks.runner import Limits
 from notebooks.schedule import due, spans
 from store import places
 from store.errors import Finding, Refusal, SettingsError
+from store.plain_text import quoted
+from store.redaction import beginning
 
 FILE = places.ROOT / "deploy" / "schedule.toml"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
@@ -91,7 +93,7 @@ class Schedule:
             raise SettingsError([*self.faults, *self.wrong.get(name, ())])
         near = difflib.get_close_matches(name, list(self.crons), 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks schedule."
-        raise SettingsError([Finding("schedule.jobs", f"{self.source} has no job {name[:60]!r}.", hint)])
+        raise SettingsError([Finding("schedule.jobs", f"{self.source} has no job {quoted(name)}.", hint)])
 
 
 def read(path: Path, now: datetime, folder: Path = jobs.FOLDER) -> Schedule:
@@ -176,25 +178,26 @@ def _unclear(known: Schedule, now: datetime) -> Iterator[Finding]:
     for name, cron in known.crons.items():
         if cron and (what := due.unclear(cron, known.zone, now)):
             told = f"cron = {_shown(cron)} names a time that is unclear: {what}."
-            yield Finding(f"schedule.jobs.{name[:40]}.cron", told, _UNCLEAR_FIX)
+            yield Finding(f"schedule.jobs.{beginning(name, 40)}.cron", told, _UNCLEAR_FIX)
 
 
 def _job(
     name: str, fields: object, zone: str, schedule: str, folder: Path, findings: list[Finding]
 ) -> ScheduledJob | None:
     """The job of a table; None with at least one finding."""
-    place = f"schedule.jobs.{name[:40]}"
+    short = beginning(name, 40)
+    place = f"schedule.jobs.{short}"
     if not _NAME.fullmatch(name):
-        what = f"{name[:40]!r} is no name of a job."
+        what = f"{short!r} is no name of a job."
         findings.append(Finding(place, what, "write a small letter, then at most 39 small letters, digits and _."))
     if name in _RESERVED:
         findings.append(Finding(place, f"{name} is the name of a service of the installation.", "choose another name."))
     if not isinstance(fields, dict):
-        findings.append(Finding(place, f"{name[:40]} is no table.", f"write [jobs.{name[:40]}] and its fields below."))
+        findings.append(Finding(place, f"{short} is no table.", f"write [jobs.{short}] and its fields below."))
         return None
     findings += [_unknown(place, field, FIELDS) for field in fields if field not in FIELDS]
     findings += [
-        Finding(f"{place}.{field}", f"{field} is not given.", f"add {field} to [jobs.{name[:40]}].")
+        Finding(f"{place}.{field}", f"{field} is not given.", f"add {field} to [jobs.{short}].")
         for field in _REQUIRED
         if field not in fields
     ]
@@ -212,7 +215,8 @@ def _job(
 def _unknown(place: str, field: str, known: Iterable[str]) -> Finding:
     near = difflib.get_close_matches(field, list(known), 1, 0.5)
     hint = f"did you mean {near[0]}?" if near else f"take it out; known are {', '.join(known)}."
-    return Finding(f"{place}.{field[:40]}", f"{field[:40]} is not known here.", hint)
+    short = beginning(field, 40)
+    return Finding(f"{place}.{short}", f"{short} is not known here.", hint)
 
 
 def _lengths(place: str, fields: Mapping[str, Any], findings: list[Finding]) -> Iterator[tuple[str, float]]:
@@ -285,4 +289,4 @@ def _checked(
 
 
 def _shown(value: object) -> str:
-    return kinds.text(value) if isinstance(value, bool) else repr(value)[:60]
+    return kinds.text(value) if isinstance(value, bool) else beginning(repr(value), 60)
