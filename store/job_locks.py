@@ -72,7 +72,7 @@ def beat(db: Database, lock: JobLock) -> bool:
         return execute(db, sql, (lock.job_key, lock.owner)) == 1
 
 
-def release(db: Database, lock: JobLock) -> None:
-    """Gives the lock back; one that another has taken over stays the other's."""
+def release(db: Database, lock: JobLock) -> bool:
+    """Gives the lock back; False for one that another has taken over, which stays the other's."""
     with changing(db):
-        execute(db, "DELETE FROM job_lock WHERE job_key = ? AND owner = ?", (lock.job_key, lock.owner))
+        return execute(db, "DELETE FROM job_lock WHERE job_key = ? AND owner = ?", (lock.job_key, lock.owner)) == 1

@@ -57,10 +57,20 @@ def test_without_an_address_for_alerts_a_failed_run_says_how_to_set_one(office):
 
 
 def test_a_mail_password_given_as_a_parameter_is_not_shown(said, office, monkeypatch):
-    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    # So short that it may be a word, and the parameter is taken.
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "horse")
     office.write("print(1)", parameters="note: str = ''  # any", name="noted")
-    code, out, _ = said("run", "--check", "noted", "note=my correct-horse-battery")
+    code, out, _ = said("run", "--check", "noted", "note=my horse")
     assert (code, out) == (0, "noted can be run with: note = 'my ***'\n")
+
+
+@pytest.mark.parametrize("word", ["--limit=correct-horse-battery", "--correct-horse-battery"])
+def test_a_password_in_an_option_that_cannot_be_read_is_not_repeated(office, capsys, monkeypatch, word):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    with pytest.raises(SystemExit) as ended:
+        command.main(["history", word], office.folder)
+    said = capsys.readouterr().err
+    assert (ended.value.code, "horse" in said, "***" in said or "give a number" in said) == (2, False, True)
 
 
 def test_a_check_starts_nothing_and_leaves_nothing(said, office):

@@ -16,13 +16,19 @@ def read(files: RunFiles) -> dict:
     return json.loads(regular_files.read(files.aside))
 
 
-def mark(files: RunFiles, judged: Verdict) -> None:
-    """Writes the verdict into the notebook that lies aside, above everything else unless papermill did."""
+def mark(files: RunFiles, judged: Verdict, *, is_in_cell: bool = False) -> None:
+    """Writes the verdict into the notebook that lies aside, above everything else unless papermill did.
+
+    `is_in_cell`: the last cell that was begun has not ended.
+    """
     notebook = read(files)
     about = notebook["metadata"].setdefault("papermill", {})
     about["exception"] = not judged.is_good or None
     for cell in notebook["cells"]:
         _correct(cell)
+    begun = [told for cell in notebook["cells"] if (told := cell["metadata"].get("papermill", {})).get("start_time")]
+    if is_in_cell and begun:
+        begun[-1]["status"] = "failed"
     if not judged.is_good and not _is_marked(notebook):
         notebook["cells"].insert(0, _notice(judged))
     files.save(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")

@@ -45,7 +45,7 @@ def execute(source: Path, files: RunFiles, parameters: Mapping[str, object], wat
         finally:
             watch.guard(None)
             heart.kernel = None
-    ending.mark(files, judged)
+    ending.mark(files, judged, is_in_cell=watch.is_in_cell)
     return Executed(judged, kernel.peak_memory)
 
 

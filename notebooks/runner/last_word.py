@@ -3,16 +3,17 @@
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from notebooks.bounded_call import CallLeft, call_within
 from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.run_files import RunFiles
+from notebooks.runner.verdict import EXIT_CODES
 from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import DatabaseUnusable
 from store.job_locks import JobLock
-from store.job_runs import JobEnd
+from store.job_runs import DONE, OVERTAKEN, JobEnd
 
 _TELL_TRIES, _TELL_SECONDS = 5, 3.0
 _UNTOLD = "The record could not be told, so it will tell this run as died:"
@@ -54,7 +55,7 @@ class LastWord:
     def tell(self, end: JobEnd) -> Result:
         """Tells it; again while the database is away. If it stays away, the run has ended so all the same."""
         with self._telling:
-            self._result = self._told(end, self._tried(end, _TELL_TRIES))
+            self._result = self._told(*self._tried(end, _TELL_TRIES))
             return self._result
 
     def tell_instead(self, end: JobEnd, seconds: float) -> Result:
@@ -66,37 +67,49 @@ class LastWord:
             return self._told(end, f"{_UNTOLD} the runner hangs while it tells the record.")
         if self._result is None:
             try:
-                untold = call_within(seconds, lambda: self._tried_apart(end))
+                end, untold = call_within(seconds, lambda: self._tried_apart(end))
             except CallLeft as left:
                 untold = f"{_UNTOLD} {left}."
             self._result = self._told(end, untold)
         return self._result
 
-    def _tried_apart(self, end: JobEnd) -> str:
+    def _tried_apart(self, end: JobEnd) -> tuple[JobEnd, str]:
         try:
             return self._tried(end, 1)
         finally:
             self._db.close()
 
-    def _tried(self, end: JobEnd, tries: int) -> str:
-        """What is to be said where the record could not be told; empty if it was."""
+    def _tried(self, end: JobEnd, tries: int) -> tuple[JobEnd, str]:
+        """The end as it is recorded, and what is to be said where the record could not be told; empty if it was."""
         for left in reversed(range(tries)):
             try:
-                self._record(end)
-                return ""
+                return self._record(end), ""
             except DatabaseUnusable as error:
                 trouble = error
                 time.sleep(_TELL_SECONDS if left else 0)
-        return f"{_UNTOLD} {trouble.line()}"
+        return end, f"{_UNTOLD} {trouble.line()}"
 
-    def _record(self, end: JobEnd) -> None:
-        """The end of the run, its alert and the end of its lock, in one transaction."""
+    def _record(self, end: JobEnd) -> JobEnd:
+        """The end of the run, its alert and the end of its lock, in one transaction; gives the end as it is recorded."""
         with database.changing(self._db):
             job_runs.finish(self._db, self.begun.run_id, end)
+            if self.begun.lock and not job_locks.release(self._db, self.begun.lock):
+                end = _overtaken(end)
+                job_runs.finish(self._db, self.begun.run_id, end)
             self._alert.queue(self.begun.run_id)
-            if self.begun.lock:
-                job_locks.release(self._db, self.begun.lock)
+        return end
 
     def _told(self, end: JobEnd, untold: str) -> Result:
         message = " ".join(filter(None, map(job_runs.shown_message, (end.message, untold))))
         return Result(end.outcome, end.exit_code, message, self.begun.files, end.counts, end.artefacts)
+
+
+def _overtaken(end: JobEnd) -> JobEnd:
+    """The end of a run that found at its end that its lock was another's: no heartbeat was in time to say so."""
+    if end.outcome != DONE:
+        return end
+    message = (
+        "It did its work, but its lock was lost meanwhile, so another run may have worked beside it."
+        " To fix: look at both in python -m notebooks history; a machine that stood still lets locks be lost."
+    )
+    return replace(end, outcome=OVERTAKEN, exit_code=EXIT_CODES[OVERTAKEN], message=message)

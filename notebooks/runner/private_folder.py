@@ -1,4 +1,7 @@
-"""A folder of one run's own for sockets and temporary files; those of runs that were killed are taken away later."""
+"""A folder of one run's own for sockets and temporary files; those of runs that were killed are taken away later.
+
+So are processes that those left running.
+"""
 
 import fcntl
 import os
@@ -9,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_PREFIX, _HELD = "interview-ops-run-", "held"
+from notebooks.runner import offspring
+
+_PREFIX, _HELD, _MARK = "interview-ops-run-", "held", "mark"
 _LONGEST_PATH = 60
 """A socket's path has room for 107 bytes; the folder's own name and the socket's come after this."""
 _YOUNG_SECONDS = 60.0
@@ -28,6 +33,11 @@ def private_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+def leave_mark(folder: Path, mark: int) -> None:
+    """Notes the mark of what the run starts, for whoever takes the folder of a killed runner away."""
+    (folder / _MARK).write_text(f"{mark}\n", encoding="ascii")
+
+
 def _sweep(place: Path) -> None:
     for folder in place.glob(f"{_PREFIX}*"):
         # Of another user, or taken away by another run meanwhile.
@@ -41,4 +51,11 @@ def _sweep(place: Path) -> None:
 def _take_away(folder: Path) -> None:
     with open(folder / _HELD, "a") as held:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _end_what_was_started(folder)
         shutil.rmtree(folder)
+
+
+def _end_what_was_started(folder: Path) -> None:
+    # No mark, or half of one, is of no process.
+    with suppress(OSError, ValueError):
+        offspring.end_all(int((folder / _MARK).read_text(encoding="ascii")))

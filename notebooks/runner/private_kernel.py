@@ -5,6 +5,7 @@ It is started before papermill is imported, so that both come up together.
 
 import json
 import os
+import resource
 import secrets
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from notebooks.runner import offspring
-from notebooks.runner.private_folder import private_folder
+from notebooks.runner.private_folder import leave_mark, private_folder
 from store import places
 
 _PROCESS = Path(__file__).resolve().with_name("kernel_process.py")
@@ -33,6 +34,7 @@ class PrivateKernel:
         self.peak_memory: int | None = None
 
     def __enter__(self) -> "PrivateKernel":
+        self._most_before = _most_of_children()
         with ExitStack() as opened:
             folder = opened.enter_context(private_folder())
             (folder / "tmp").mkdir()
@@ -45,6 +47,8 @@ class PrivateKernel:
                 stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
             )  # fmt: skip
             self._mark = offspring.mark(self.process.pid)
+            if self._mark:
+                leave_mark(folder, self._mark)
             self._opened = opened.pop_all()
         return self
 
@@ -68,11 +72,16 @@ class PrivateKernel:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if (most := _most_of_children()) > self._most_before:
+            self.peak_memory = max(most, self.peak_memory or 0)
         if self._mark:
             offspring.end_all(self._mark)
 
     def look(self) -> None:
-        """Notes the most memory that the kernel has used so far (bytes), where the system tells."""
+        """Notes the most memory that the kernel has used so far (bytes), where the system tells.
+
+        Its end tells that as well, unless another child of this process had more before.
+        """
         with suppress(OSError):
             for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
                 if line.startswith("VmHWM:"):
@@ -84,6 +93,12 @@ class PrivateKernel:
         self._said.seek(max(0, size - _SAID_BYTES))
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
+
+
+def _most_of_children() -> int:
+    """The most memory in bytes that one process had of those that this one has waited for, and theirs."""
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
 
 
 def _write_connection(path: Path) -> None:

@@ -78,6 +78,11 @@ class Watch:
         """To be called after each cell."""
         self._cell_begun = None
 
+    @property
+    def is_in_cell(self) -> bool:
+        """Whether a cell was begun and has not ended."""
+        return self._cell_begun is not None
+
     def _notice(self) -> None:
         if self._is_stuck():
             self.stop(OVERTAKEN, "The record does not answer the heartbeat, so another run may begin.")
