@@ -4,13 +4,16 @@ reference_files.py has pytest collect them by this.
 """
 
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import nbformat
+import pytest
 from jupyter_client.client import KernelClient
 from jupyter_client.manager import KernelManager
 from nbval.kernel import RunningKernel
-from nbval.plugin import IPyNbFile, get_sanitize_patterns
+from nbval.plugin import IPyNbCell, IPyNbFile, NbCellError, get_sanitize_patterns
 from reference_rooms import FOLDER, REFERENCES, kernel, room
 
 from store import places
@@ -60,11 +63,25 @@ class ComparedNotebook(IPyNbFile):
         self.compare_outputs = True
         self.sanitize_patterns.update(patterns())
         self._held = ExitStack()
+        self._broken = ""
 
     def collect(self):
         for cell in super().collect():
             cell.add_report_section("call", "advice", ADVICE)
+            cell.runtest = partial(self._run, cell, cell.runtest)
             yield cell
+
+    def _run(self, cell: IPyNbCell, run: Callable[[], None]) -> None:
+        """Runs one cell, unless one before it broke off: nbval itself goes on, with nothing to go on with."""
+        if self._broken:
+            pytest.skip(f"{self._broken} did not come to its end")
+        try:
+            run()
+        except Exception as error:
+            # One that ran to its end and only put out something else leaves the others what they need.
+            if not isinstance(error, NbCellError) or self.timed_out or _has_raised(cell):
+                self._broken = cell.name
+            raise
 
     def setup(self):
         with ExitStack() as held:
@@ -75,6 +92,11 @@ class ComparedNotebook(IPyNbFile):
 
     def teardown(self):
         self._held.close()
+
+
+def _has_raised(cell: IPyNbCell) -> bool:
+    outputs = cell.test_outputs or ()
+    return not cell.options["check_exception"] and any(output.output_type == "error" for output in outputs)
 
 
 def read(name: str) -> nbformat.NotebookNode:

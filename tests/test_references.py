@@ -9,6 +9,7 @@ import re
 import pytest
 from make_references import prepared, with_values
 from nbformat import NotebookNode, from_dict
+from nbval.plugin import IPyNbCell, NbCellError
 from reference_checks import CONFIGURATION, ComparedNotebook, patterns, read, settled
 from reference_rooms import FOLDER, REFERENCES
 
@@ -78,6 +79,26 @@ def test_addresses_of_candidates_are_masked_in_a_reference(name):
     booked = re.findall(r"[\w.]+@example\.\w+", (FOLDER / "five.csv").read_text(encoding="utf-8"))
     assert len(booked) == 4
     assert [address for address in booked if address in outputs] == []
+
+
+def test_cells_after_one_that_broke_off_are_left_out_and_after_one_that_differs_they_are_not(request, monkeypatch):
+    notebook = ComparedNotebook.from_parent(request.session, path=FOLDER / "review.ipynb")
+    ran = []
+
+    def runs(cell):
+        ran.append(cell.cell_num)
+        cell.test_outputs = [from_dict({"output_type": "error" if cell.cell_num == 1 else "stream"})]
+        if cell.cell_num < 2:
+            raise NbCellError(cell.cell_num, "Cell outputs differ", "", "")
+
+    monkeypatch.setattr(IPyNbCell, "runtest", runs)
+    first, second, third, *_ = notebook.collect()
+    for cell in (first, second):
+        with pytest.raises(NbCellError):
+            cell.runtest()
+    with pytest.raises(pytest.skip.Exception, match="Cell 1 did not come to its end"):
+        third.runtest()
+    assert ran == [0, 1]
 
 
 def test_another_word_in_a_table_is_a_difference(is_alike):

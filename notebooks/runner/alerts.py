@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from notebooks import printing
 from notebooks.bounded_call import CallLeft, call_within
-from store import alerts
+from store import alerts, times
 from store.alerts import AlertMail
 from store.database import Database
 from store.errors import Refusal
@@ -83,8 +83,8 @@ class OpsAlert:
         from mailer.delivery import deliver
 
         with _quiet():
-            return deliver(self._db, account=account, settings=self._settings, ring=None, mail_id=mail.id,
-                           trace=False, stop=self._stop)  # fmt: skip
+            return deliver(self._db, account=account, settings=self._settings, ring=None, clock=times.now,
+                           mail_id=mail.id, trace=False, stop=self._stop)  # fmt: skip
 
 
 def _hurried(account: "Account") -> "Account":
