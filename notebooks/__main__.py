@@ -127,7 +127,14 @@ def _rows(text: str) -> int:
 def _list(options: argparse.Namespace) -> int:
     from notebooks import job_listing
 
-    return _say(job_listing.notebooks(jobs.sheet(name, options.folder) for name in jobs.names(options.folder)))
+    sheets, code = [], EXIT_CODES[DONE]
+    for name in jobs.names(options.folder):
+        try:
+            sheets.append(jobs.sheet(name, options.folder))
+        except Refusal as refused:
+            printing.complain(_shown(refused.line()))
+            code = _code_of(refused)
+    return _say(job_listing.notebooks(sheets)) or code
 
 
 def _describe(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from notebooks import counts, jobs, parameters
 from notebooks.opened_run import log_path
 from notebooks.stopping import telling
-from store import database, debuglog, job_history, job_runs, places, record_copies, redaction
+from store import database, debuglog, failures, job_history, job_runs, places, record_copies, redaction
 from store.database import Database
 from store.errors import Finding, SettingsError, StoreError
 from store.job_history import Sample, Tally
@@ -150,11 +150,11 @@ def link_to(base: Path | None, target: Path) -> str:
 
 
 def split(message: str) -> tuple[str, str]:
-    """What a run said went wrong, and what to do; of several things the first."""
+    """What a run said went wrong, of several things the first, and the first that is to be done."""
     first, *more = [line for line in message.splitlines() if line.strip()] or [""]
-    what, _, fix = first.partition("To fix: ")
+    what, (_, fix) = first.partition(failures.FIX)[0], failures.told(message)
     rest = f" (and {len(more)} more)" if more else ""
-    return f"{what.strip()}{rest}", fix.strip()
+    return f"{what.strip()}{rest}", fix
 
 
 def verdict(looked: Looked) -> str:

@@ -12,7 +12,7 @@ from notebooks import history_steps, tables
 from notebooks.colours import BAD, GOOD, OTHER, WAITS
 from notebooks.history_steps import DONE, FAILED, KINDS, RUNNING, STOPPED, Looked
 from notebooks.tables import counted
-from store import places, times
+from store import alerts, places, times
 from store.job_runs import DIED, JobRunRow
 
 COLOURS = {DONE: GOOD, FAILED: BAD, STOPPED: WAITS, RUNNING: OTHER}
@@ -44,6 +44,7 @@ def to_fix(looked: Looked, limit: int = tables.SHOWN_ROWS) -> HTML:
 
 def _trouble(row: JobRunRow, looked: Looked) -> dict[str, object]:
     what, fix = history_steps.split(row.message)
+    fix = fix or alerts.look_at(row)
     if row.outcome == DIED and not what:
         what, fix = "It was killed, or its machine went down.", "run it again; what is done is not done twice."
     done = (looked.right or {}).get(row.name)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from notebooks.parameters import LOG_FILE, kinds
 from notebooks.parameters.cell import Parameter, Sheet
 from notebooks.schedule.listing import columns
-from store import times
+from store import failures, times
 from store.job_runs import JobRunRow
 
 _SHOWN_PARAMETERS = 60
@@ -43,8 +43,10 @@ def history(rows: Sequence[JobRunRow]) -> str:
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
     for row, line in zip(rows, lines[1:], strict=True):
-        said = [part for part in row.message.splitlines() if part.strip()]
-        told += [line, *(f"      {part}" for part in said[:1])]
+        said = next((part for part in row.message.splitlines() if part.strip()), "")
+        _, fix = failures.told(row.message)
+        told += [line, *([f"      {said}"] if said else ())]
+        told += [f"      {failures.FIX}{fix}"] if fix and failures.FIX not in said else []
     return "\n".join(told)
 
 

@@ -149,7 +149,7 @@ def of_run(row: JobRunRow) -> Alert | None:
     what, fix = failures.told(message)
     headline = f"{_job_of(row)} {_WORDS.get(row.outcome, row.outcome)}"
     said = f"{headline}: {what}" if what else headline
-    return Alert(key_of(row.name), said, fix or _look_at(row), _facts_of(row, message), row.id)
+    return Alert(key_of(row.name), said, fix or look_at(row), _facts_of(row, message), row.id)
 
 
 def of_ended(db: Database, run_id: int) -> Alert | None:
@@ -162,7 +162,8 @@ def _job_of(row: JobRunRow) -> str:
     return row.scheduled_as or row.notebook
 
 
-def _look_at(row: JobRunRow) -> str:
+def look_at(row: JobRunRow) -> str:
+    """What to do about a run that says nothing of it itself."""
     kind = next((kind for kind in ("page", "notebook", "log") if kind in row.artefacts), "")
     if not kind:
         return "look for it on its machine: python -m notebooks history."

@@ -90,6 +90,6 @@ def test_what_is_said_of_a_secret_still_names_the_file_when_it_was_redacted(offi
     files.save('{"cells": [], "metadata": {}}')
     files.log.write_text(f"so: {key}\n", encoding="utf-8")
     published = artefacts.publish(files, Verdict(DONE, ""))
-    assert published.message.startswith(f"Not published, for a secret is in {files.name}.part.log, line 1: ")
+    assert published.message.startswith(f"Not published, for a secret is in {files.name}.blocked.log, line 1: ")
     assert redact(published.message) == published.message
     assert key.partition("\n")[0] not in published.message

@@ -185,6 +185,15 @@ def test_wrong_settings_are_told_below_the_fields(office, monkeypatch):
     assert "PORTAL_PORT" in made.answer.value
 
 
+def test_a_known_password_is_told_at_its_field(office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "a-known-password")
+    office.write("print(1)", parameters='note: str = ""  # any')
+    made = form(office, note="a-known-password")
+    made.check_button.click()
+    assert "note holds a secret of the settings" in made.fields["note"].fault
+    assert "a-known" not in made.fields["note"].fault
+
+
 def test_a_notebook_that_takes_a_secret_is_refused(office):
     office.write(parameters='api_key: str = ""')
     with pytest.raises(StoreError, match="looks like a secret"):

@@ -100,6 +100,7 @@ def test_everything_wrong_with_the_parameters_is_told_at_once(look):
     [
         (BAD, "Two rows are refused. (and 1 more)", "correct them."),
         ("ValueError: x", "ValueError: x", ""),
+        ("Two rows failed.\nRow 7. To fix: book another.", "Two rows failed. (and 1 more)", "book another."),
         ("", "", ""),
     ],
 )

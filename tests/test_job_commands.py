@@ -115,8 +115,12 @@ def test_a_job_that_runs_already_exits_with_75(said, office):
     assert "--wait" in err
 
 
-def test_the_list_has_a_line_a_notebook(said):
+def test_the_list_has_a_line_a_notebook_also_beside_one_that_cannot_be_read(said, office):
     assert said("list") == (0, "small  Small\n", "")
+    (office.folder / "spoilt.ipynb").write_text("half", encoding="utf-8")
+    code, out, err = said("list")
+    assert (code, out, err.count("\n")) == (2, "small  Small\n", 1)
+    assert "spoilt.ipynb cannot be read as a notebook" in err
 
 
 def test_a_description_tells_every_parameter_and_how_to_run_it(said):

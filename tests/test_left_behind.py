@@ -200,7 +200,7 @@ def test_a_secret_in_it_keeps_it_back(office, left, monkeypatch):
     see_to(office)
     assert office.files() == ["blocked.ipynb", "blocked.log"]
     [row] = office.rows()
-    assert row.message.startswith(f"Not published, for a secret is in {files.name}.part.ipynb, cell 2, ")
+    assert row.message.startswith(f"Not published, for a secret is in {files.name}.blocked.ipynb, cell 2, ")
     assert "The run itself: died. The run was killed" in row.message
     assert "canary" not in row.message
 

@@ -146,6 +146,7 @@ def test_a_run_out_of_time_is_interrupted_and_keeps_what_was_done(office, limit)
     office.write("print('one')", "import time\nprint('two', flush=True)\ntime.sleep(60)")
     result = office.run(**{limit: 4.0 if limit == "total" else 0.5})
     assert (result.outcome, result.exit_code) == ("out_of_time", 124)
+    assert "To fix: give it more time, or run it again" in result.message
     assert outputs(result.files.notebook) == "one\ntwo\n"
     assert office.rows()[0].seconds < 10
 

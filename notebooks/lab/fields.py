@@ -106,4 +106,4 @@ def _meaning(parameter: Parameter) -> str:
     needed = "<b>must be given</b>; " if parameter.is_required else ""
     kind = "" if kinds.inner(parameter.kind) is parameter.kind else f" ({html.escape(kinds.shown(parameter.kind))})"
     said = f"{needed}{html.escape(parameter.meaning)}{kind}"
-    return f'<div style="line-height: 1.4; opacity: 0.85; padding-left: 0.4em">{said}</div>'
+    return f'<div style="line-height: 1.4; overflow-wrap: anywhere; opacity: 0.85; padding-left: 0.4em">{said}</div>'

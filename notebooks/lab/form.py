@@ -108,7 +108,7 @@ class Form:
         try:
             job, _ = started_runs.check(self.choice.value, self.texts, self._folder)
         except StoreError as refused:
-            findings += getattr(refused, "findings", ()) or [Finding("notebook", str(refused), refused.fix)]
+            findings += list(refused.findings) or [Finding("notebook", str(refused), refused.fix)]
         self._refuse(findings)
         if job and not findings:
             self.answer.value = words.checked(job.name, job.values)

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from notebooks import jobs
+from notebooks.runner import settings_secrets
 from notebooks.runner.run_files import RunFiles
 from store import job_runs, places, record_copies
+from store.errors import SettingsError
 from store.job_runs import JobRunRow
 from store.settings import Settings
 
@@ -122,4 +124,7 @@ def _tail(log: Path) -> list[str]:
 
 def check(name: str, texts: Sequence[str], folder: Path = jobs.FOLDER) -> tuple[jobs.Job, Settings]:
     """What `run --check` looks at, by the same reader. Raises StoreError with everything that is wrong."""
-    return jobs.job(name, texts, folder), Settings.load()
+    job, settings = jobs.job(name, texts, folder), Settings.load()
+    if held := list(settings_secrets.held_by(job.values)):
+        raise SettingsError(held)
+    return job, settings

@@ -35,9 +35,6 @@ class Hit:
     place: str
     what: str
 
-    def line(self) -> str:
-        return f"{self.path.name}, {self.place}: {self.what}"
-
 
 class ArtefactCheck:
     """Looks for these secrets, as they are, as web addresses, HTML, JSON, base64 and hex have them, and backwards.

@@ -68,12 +68,16 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
 
 
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
-    kept = ", ".join(places.shown(path) for path in files.block())
+    kept = files.block()
+    names = {path.suffix: path.name for path in kept}
     # One place may hold the same secret in several ways.
-    told = "; ".join(dict.fromkeys(hit.line() for hit in hits))
+    told = "; ".join(
+        dict.fromkeys(f"{names.get(hit.path.suffix, hit.path.name)}, {hit.place}: {hit.what}" for hit in hits)
+    )
     # No colon after "secret": what follows one is taken for the secret itself, and hidden.
     message = (
-        f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in {kept}."
+        f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in"
+        f" {', '.join(map(places.shown, kept))}."
     )
     if not judged.is_good:
         said = "" if judged.outcome in _OTHERS_WORDS else f" {judged.message}"

@@ -19,6 +19,7 @@ EXIT_CODES = {DONE: 0, FAILED: 1, WRONG_SETTINGS: 2, BLOCKED: 70, OVERTAKEN: BUS
               KERNEL_DIED: 138, STOPPED: 143}  # fmt: skip
 """75 is EX_TEMPFAIL and 70 EX_SOFTWARE of sysexits.h, 124 what timeout(1) gives, 138 papermill, 143 a SIGTERM."""
 AGAIN = "To fix: run it again; what is done is not done twice."
+_LONGER = "To fix: give it more time, or run it again; what is done is not done twice."
 _SETTINGS_ERROR = "SettingsWrong"
 
 
@@ -50,7 +51,7 @@ def judge(notebook: Mapping, error: Exception | None, reason: str, detail: str, 
     if error is None:
         return _complete(notebook)
     if reason:
-        return Verdict(reason, f"{detail} {AGAIN}")
+        return Verdict(reason, f"{detail} {_LONGER if reason == OUT_OF_TIME else AGAIN}")
     if isinstance(error, PapermillExecutionError):
         return Verdict(WRONG_SETTINGS if error.ename == _SETTINGS_ERROR else FAILED, _told(error.ename, error.evalue))
     if "didn't respond" in str(error):
