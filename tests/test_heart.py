@@ -1,6 +1,7 @@
 """The heartbeat of a run: when it has the run stopped, and in which order it writes."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_another_may_take_it(
         assert watched.came.wait(5)
     assert watched.told[0][0] == OVERTAKEN
     assert "another run may begin: The record cannot be reached." in watched.told[0][1]
+
+
+def test_each_beat_looks_at_the_kernel_s_memory(beating):
+    looked = threading.Event()
+    one, watched, _ = beating()
+    one.kernel = SimpleNamespace(look=looked.set)
+    with one:
+        assert looked.wait(5)
+    assert watched.told == []
 
 
 def test_a_beat_that_waits_for_ever_is_noticed_without_the_database(beating, monkeypatch):

@@ -69,6 +69,15 @@ def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
     assert stat.S_IMODE(files.notebook.stat().st_mode) == stat.S_IMODE(files.page.stat().st_mode) != 0o600
 
 
+def test_what_was_half_written_goes(office, left):
+    files, _ = left
+    for suffix in ("part.new", "part.html", "part.log"):
+        (files.folder / f"{files.name}.{suffix}").write_text("half", encoding="utf-8")
+    see_to(office)
+    assert office.files() == ["html", "ipynb", "log"]
+    assert "half" not in files.log.read_text(encoding="utf-8")
+
+
 def test_a_page_is_published_whatever_a_cell_holds(office, left):
     files, _ = left
     notebook = nbformat.read(files.aside, as_version=4)

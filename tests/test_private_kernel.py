@@ -38,6 +38,12 @@ def test_a_kernel_takes_itself_for_no_lab_s_and_leaves_its_temporary_files_to_no
     assert (seen, Path(made).exists()) == ("False", False)
 
 
+def test_a_kernel_looks_for_modules_where_it_always_does_and_collects_garbage(db, record_url, tmp_path, monkeypatch):
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
+    office.write("import gc, sys", "print(gc.isenabled(), [path for path in sys.path if path.endswith('/runner')])")
+    assert outputs(office.run().files.notebook) == "True []\n"
+
+
 def test_the_key_of_a_kernel_can_be_read_by_its_user_alone():
     before = os.umask(0)
     try:

@@ -34,6 +34,18 @@ def test_who_still_has_the_log_open_writes_nothing_into_the_published_one(files)
     assert stat.S_IMODE(files.log.stat().st_mode) == stat.S_IMODE(files.notebook.stat().st_mode) != 0o600
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_what_is_published_may_be_read_by_whom_the_umask_allows(files, umask, mode):
+    before = os.umask(umask)
+    try:
+        files.copy_log()
+        files.publish_notebook()
+        assert os.umask(umask) == umask
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (files.notebook, files.log)} == {mode}
+
+
 def test_files_are_held_until_the_end_of_the_block_when_their_log_was_published_too(files):
     with files.held() as is_mine:
         assert (is_mine, is_free(files)) == (True, False)

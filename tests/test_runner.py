@@ -12,7 +12,7 @@ from job_office import JobOffice, is_alive, outputs, wait_until
 
 from mailer.verification import stages
 from notebooks import jobs
-from notebooks.runner import heart, last_word, watch
+from notebooks.runner import heart, last_word, left_behind, watch
 from notebooks.runner.run_files import RunFiles
 from store import job_locks, job_runs
 from store.database import execute, fetch
@@ -139,6 +139,15 @@ def test_a_dead_kernel_is_told_and_its_notebook_does_not_call_itself_complete(of
     assert notebook["cells"][-1]["metadata"]["papermill"]["status"] == "pending"
     assert "did not end well" in "".join(notebook["cells"][0]["source"])
     assert outputs(result.files.notebook) == "one\n"
+
+
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_run_that_was_asked_to_stop_sees_to_no_other_s_files(office, asked_to_stop, monkeypatch, is_stopped):
+    seen_to = []
+    monkeypatch.setattr(left_behind, "publish_within", lambda _, folders, *more: seen_to.extend(folders))
+    office.write(asked_to_stop() + "\nimport time\ntime.sleep(60)" if is_stopped else "1")
+    assert office.run().outcome == ("stopped" if is_stopped else "done")
+    assert seen_to == ([] if is_stopped else [office.runs / "small"])
 
 
 @pytest.mark.parametrize("limit", ["total", "cell"])

@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 import time
 from email import message_from_bytes, policy
 
@@ -114,6 +115,24 @@ def test_a_mail_that_does_not_go_is_one_line_on_stderr_and_stays(
     assert alerts.mail_of(db, key).state == state
 
 
+def test_a_try_that_is_left_begins_no_further_step(ended, monkeypatch, capsys):
+    alert, _ = ended()
+    deliveries, goes_on = [], threading.Event()
+
+    def deliver(_, *, stop, **__):
+        deliveries.append(stop)
+        goes_on.wait(10)
+
+    monkeypatch.setattr("mailer.delivery.deliver", deliver)
+    monkeypatch.setattr(runner_alerts, "TRY_SECONDS", 0.5)
+    for name, value in (("EMAIL_BACKEND", "sandbox"), ("DEFAULT_FROM_EMAIL", FROM)):
+        monkeypatch.setenv(name, value)
+    alert.send()
+    goes_on.set()
+    assert [stop.is_set() for stop in deliveries] == [True]
+    assert "the try to send it was left" in capsys.readouterr().err
+
+
 def test_mail_that_is_not_set_up_is_said_once_with_its_fix(db, ended, capsys):
     alert, key = ended()
     alert.send()
@@ -180,7 +199,7 @@ def test_a_failed_job_mails_its_fix_and_no_secret(office):
         f"class JobFailed(Exception): pass\nraise JobFailed(' '.join([{fault}]) + '. To fix: see the\\x07 table.')",
         parameters="number: int = 1  # any\nword: str = ''  # any",
     )
-    code, _, said = office.command("run", "small", f"word={KEY}")
+    code, _, said = office.command("run", "small", "word=asha.rao@cand.example")
     assert code in (1, 70), said
     (message,) = [path.read_bytes() for path in (office.folder / "mailbox" / "new").iterdir()]
     mail = message_from_bytes(message, policy=policy.default)

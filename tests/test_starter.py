@@ -1,6 +1,8 @@
 """Who or what started a run."""
 
 import os
+import pty
+import re
 import subprocess
 import sys
 
@@ -47,6 +49,27 @@ def test_cron_is_told_by_the_processes_above(tmp_path):
     cron.write_text('#!/bin/bash\n"$@"\nexit $?\n')
     cron.chmod(0o755)
     assert told({}, str(cron)) == "cron"
+
+
+def test_a_terminal_is_told_by_stderr_where_the_output_goes_into_a_file():
+    above, below = pty.openpty()
+    with os.fdopen(below, "w") as terminal:
+        command = [sys.executable, "-c", TELL]
+        given = {"PATH": os.environ["PATH"], "PYTHONPATH": str(places.ROOT)}
+        done = subprocess.run(command, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=terminal,
+                              text=True, timeout=30, check=True)  # fmt: skip
+    os.close(above)
+    assert done.stdout.strip() == "terminal"
+
+
+def test_the_code_of_another_owner_has_its_version_too(monkeypatch, tmp_path):
+    who = ["-c", "user.name=any", "-c", "user.email=any@example.com"]
+    for command in (["init", "-q"], [*who, "commit", "-q", "--allow-empty", "-m", "one"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True, timeout=30)
+    # What git's own tests have it take every folder for another user's by.
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    assert re.fullmatch("[0-9a-f]{7,40}", starter.code_version())
 
 
 def test_the_code_has_a_version_with_git_and_without_it(monkeypatch, tmp_path):

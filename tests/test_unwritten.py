@@ -3,9 +3,10 @@
 import errno
 import os
 
+import nbformat
 import pytest
 
-from notebooks.runner import unwritten
+from notebooks.runner import page, unwritten
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
 from store.errors import Finding, SettingsError, StoreError
@@ -83,3 +84,17 @@ def test_a_folder_that_cannot_be_looked_into_shows_nothing(files, monkeypatch):
 
     monkeypatch.setattr(RunFiles, "shown", refuse)
     assert unwritten.end(files, GOOD, OSError(13, "Permission denied"), None).artefacts == {}
+
+
+def test_half_a_page_is_not_left_on_a_full_disk(tmp_path, monkeypatch):
+    notebook, made = tmp_path / "small.ipynb", tmp_path / "small.part.html"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# Small")]), notebook)
+
+    def full(path):
+        path.write_text("half", encoding="utf-8")
+        return os.open("/dev/full", os.O_WRONLY)
+
+    monkeypatch.setattr(page.regular_files, "made", full)
+    with pytest.raises(OSError, match="No space left"):
+        page.write(notebook, made)
+    assert not made.exists()
