@@ -147,9 +147,7 @@ def read(db: Database, notebook: str = "", outcomes: Sequence[str] = (), limit: 
     if unknown:
         raise StoreError(f"There is no outcome {unknown[0][:40]!r}.", f"give one of: {', '.join(OUTCOMES)}.")
     wanted = [("notebook = ?", [notebook])] if notebook else []
-    if outcomes:
-        wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
-    return _read(db, wanted, limit)
+    return _read(db, [*wanted, *_ended_as(db, outcomes)], limit)
 
 
 def of_id(db: Database, run_id: int) -> JobRunRow | None:
@@ -162,9 +160,13 @@ def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: S
     wanted = [("scheduled_as = ?", [scheduled_as]), ("started_at >= ?", [since])]
     # One that is yet to begin was recorded by a clock that was wrong.
     wanted.append((f"started_at <= {clock(db)} + {STALE_SECONDS}", []))
-    if outcomes:
-        wanted.append((f"({outcome_sql(db)}) IN ({', '.join('?' * len(outcomes))})", list(outcomes)))
-    return next(iter(_read(db, wanted, 1)), None)
+    return next(iter(_read(db, [*wanted, *_ended_as(db, outcomes)], 1)), None)
+
+
+def _ended_as(db: Database, outcomes: Sequence[str]) -> list[tuple[str, list]]:
+    """The condition that a run has one of these outcomes now; none for any."""
+    places = ", ".join("?" * len(outcomes))
+    return [(f"({outcome_sql(db)}) IN ({places})", list(outcomes))] if outcomes else []
 
 
 def died(db: Database, since: float, limit: int = 100) -> list[JobRunRow]:

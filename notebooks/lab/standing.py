@@ -17,8 +17,8 @@ from notebooks import jobs, schedule, tables
 from notebooks.colours import BAD, GOOD, WAITS
 from notebooks.lab import words
 from notebooks.schedule import overdue
-from store import accounts, alerts, database, failures, job_runs, record_copies, times
-from store.database import Database, fetch
+from store import accounts, alerts, database, failures, job_runs, record_copies, scheduled_jobs, times
+from store.database import Database
 from store.errors import SettingsError, StoreError
 from store.job_runs import JobRunRow
 from store.redaction import masked_address, redact
@@ -98,8 +98,8 @@ def _overdue(db: Database) -> list[Line]:
 
 
 def _late(db: Database, plan: schedule.Schedule, now: datetime) -> list[Line]:
-    known = set(fetch(db, "SELECT name, timing FROM scheduled_job WHERE schedule = ?", (plan.source,)))
-    watched = tuple(job for job in plan.jobs if (job.name, job.timing) in known)
+    known = {name: timing for name, (timing, _) in scheduled_jobs.known_jobs(db, plan.source).items()}
+    watched = tuple(job for job in plan.jobs if known.get(job.name) == job.timing)
     if not watched:
         return []
     try:
