@@ -194,7 +194,10 @@ def _history(options: argparse.Namespace) -> int:
 
     if options.name:
         jobs.sheet(options.name, options.folder)
-    db = database.open_record(Settings.load().database_url.get_secret_value())
+    settings, wrong = Settings.load_right_ones()
+    for finding in wrong:
+        printing.complain(_shown(finding.line()))
+    db = database.open_record(settings.database_url.get_secret_value())
     rows = job_runs.read(db, options.name, options.outcome, options.limit)
     return _say(job_listing.history_json(rows) if options.json else job_listing.history(rows))
 

@@ -39,7 +39,7 @@ _WORDS = {
     OUT_OF_TIME: "ran out of time", KERNEL_DIED: "lost its kernel", STOPPED: "was stopped", DIED: "died",
 }  # fmt: skip
 NO_ADDRESS = (
-    "EMAIL: No alert to ops is mailed, for OPS_EMAIL is not set. To fix: set OPS_EMAIL in .env to the address that"
+    "EMAIL: No alert to ops is mailed, for OPS_EMAIL has no address. To fix: set OPS_EMAIL in .env to the address that"
     " failed and overdue jobs are to be mailed to."
 )
 

@@ -155,11 +155,18 @@ def of_id(db: Database, run_id: int) -> JobRunRow | None:
     return next(iter(_read(db, [("id = ?", [run_id])], 1)), None)
 
 
-def of_schedule(db: Database, scheduled_as: str, since: float = 0.0, outcomes: Sequence[str] = ()) -> JobRunRow | None:
-    """The newest run of a job of the schedule that was begun at this time (epoch seconds) or later; None for none."""
+def of_schedule(
+    db: Database, scheduled_as: str, since: float = 0.0, outcomes: Sequence[str] = (), *, begun: bool = False
+) -> JobRunRow | None:
+    """The newest run of a job of the schedule that was begun at this time (epoch seconds) or later; None for none.
+
+    `begun`: without those that were refused before they began.
+    """
     wanted = [("scheduled_as = ?", [scheduled_as]), ("started_at >= ?", [since])]
     # One that is yet to begin was recorded by a clock that was wrong.
     wanted.append((f"started_at <= {clock(db)} + {STALE_SECONDS}", []))
+    if begun:
+        wanted.append(("NOT (coalesce(outcome, '') = ? AND artefacts = '{}')", [WRONG_SETTINGS]))
     return next(iter(_read(db, [*wanted, *_ended_as(db, outcomes)], 1)), None)
 
 

@@ -16,6 +16,7 @@ _LEAST_CHARS = 4
 """What is shorter would be found in every text."""
 _SPREAD_CHARS, _SPREAD_WORD = 8, 12
 """So many letters and digits are known again between signs; where they may be a word, the second number."""
+_OF_ADDRESSES = str.maketrans("+/", "-_")
 _LOWER = bytes(range(256)).lower()
 _SIGNS = bytes(octet for octet in range(256) if not chr(octet).isalnum() or octet >= 0x80)
 
@@ -55,7 +56,7 @@ class KnownSecrets:
 
 def _encoded(value: str) -> Iterator[str]:
     octets = value.encode("utf-8", "surrogateescape")
-    yield quote(octets, safe="")
+    yield from (quote(octets, safe=""), quote(octets))
     yield from (octets.hex(), octets.hex().upper(), value[::-1])
     for inside, last in in_base64(octets):
         yield from (inside, inside + last)
@@ -64,12 +65,13 @@ def _encoded(value: str) -> Iterator[str]:
 def in_base64(octets: bytes) -> Iterator[tuple[str, str]]:
     """What is always there of these octets in the base64 of something that holds them, and the sign after it at an end.
 
-    They begin at one of three places in it, and share their first and last sign with their neighbours.
+    They begin at one of three places in it, and share their first and last sign with their neighbours. Web addresses have
+    two other signs (RFC 4648 section 5).
     """
     for before in range(3):
         shared, end = (8 * before + 5) // 6, 8 * (before + len(octets)) // 6
         encoded = base64.b64encode(bytes(before) + octets).decode("ascii").rstrip("=")
-        yield encoded[shared:end], encoded[end:]
+        yield from ((form[shared:end], form[end:]) for form in {encoded, encoded.translate(_OF_ADDRESSES)})
 
 
 def is_no_word(value: str) -> bool:

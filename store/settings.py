@@ -42,7 +42,7 @@ class FromEnvironment(BaseSettings):
     def load_right_ones(cls, **given: Any) -> tuple[Self, list[Finding]]:
         """The settings with a default for each wrong one, and a finding for each: enough to record that they are wrong.
 
-        Raises SettingsError for a file that cannot be read whole, for nobody knows which settings it was to give.
+        Raises SettingsError where nobody knows in which record: for a wrong DATABASE_URL, and a file that cannot be read.
         """
         path, findings = given.get("_env_file", cls.model_config["env_file"]), []
         try:
@@ -53,16 +53,18 @@ class FromEnvironment(BaseSettings):
             except ValidationError as error:
                 findings = [_finding(cls, problem) for problem in error.errors()]
                 wrong = {str(problem["loc"][0]) for problem in error.errors()}
-                loaded = cls(**given, **{name: cls.model_fields[name].default for name in wrong})
+                if "database_url" in wrong:
+                    raise SettingsError(findings) from None
+                loaded = cls(**given | {name: cls.model_fields[name].default for name in wrong})
         except (UnicodeDecodeError, OSError) as error:
             raise SettingsError([setting_words.unreadable(path, error)]) from None
-        redaction.hide_values(loaded.secrets())
+        redaction.hide_values(loaded.named_secrets())
         return loaded, findings
 
-    def secrets(self) -> list[str]:
-        """What no log or output of this process may show."""
+    def named_secrets(self) -> dict[str, str]:
+        """What no log or output of this process may show, each with the name of its setting."""
         given = ((name, value.get_secret_value()) for name, value in self if isinstance(value, SecretStr))
-        return [secret for name, value in given for secret in _secrets_in(name, value)]
+        return {secret: name.upper() for name, value in given for secret in _secrets_in(name, value)}
 
 
 def _secrets_in(name: str, value: str) -> list[str]:
@@ -70,11 +72,18 @@ def _secrets_in(name: str, value: str) -> list[str]:
     if name == "session_key_ring" and not value.lstrip().startswith("{"):
         return []
     if name == "database_url":
-        parts = urlsplit(value)
-        asked = [text for part, text in parse_qsl(parts.query) if part in ("password", "sslpassword")]
-        return [parts.password or "", unquote(parts.password or ""), *asked]
+        return _database_passwords(value)
     # Without spaces too: a password pasted with some is used without them.
     return [value, value.replace(" ", "")]
+
+
+def _database_passwords(url: str) -> list[str]:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return [url]
+    asked = [text for part, text in parse_qsl(parts.query) if part in ("password", "sslpassword")]
+    return [parts.password or "", unquote(parts.password or ""), *asked]
 
 
 def _finding(settings: type[FromEnvironment], problem: dict[str, Any]) -> Finding:
@@ -102,6 +111,23 @@ def _line(binding: Binding) -> int:
     # Never the text: it may be a password.
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _database_url(url: SecretStr) -> SecretStr:
+    try:
+        _ = urlsplit(url.get_secret_value()).port
+    except ValueError:
+        raise ValueError(
+            "cannot be read as an address; write it like postgresql://user:password@host/name, and signs in the password"
+            " that are no letters or digits in percent form (%5B for [, %40 for @)"
+        ) from None
+    return url
+
+
+def _folder(path: str) -> str:
+    if not path.strip():
+        raise ValueError("is empty; leave the line out for the usual folder, or name one")
+    return path
 
 
 def _zone_name(name: str) -> str:
@@ -146,7 +172,7 @@ def _ops_token(token: SecretStr) -> SecretStr:
 class Settings(FromEnvironment):
     """What the whole toolkit shares. Times are minutes, sizes are bytes."""
 
-    database_url: SecretStr = SecretStr("sqlite:///var/interviews.db")
+    database_url: Annotated[SecretStr, AfterValidator(_database_url)] = SecretStr("sqlite:///var/interviews.db")
     backend_url: Annotated[str, AfterValidator(_backend_url)] = "http://localhost:8000"
     ops_email: Annotated[str, AfterValidator(_ops_email)] = ""
     interview_timezone: Annotated[str, AfterValidator(_zone_name)] = "Asia/Kolkata"
@@ -158,8 +184,8 @@ class Settings(FromEnvironment):
     portal_hosts: Annotated[tuple[str, ...], NoDecode] = ()
     portal_processes: int = Field(2, ge=1, le=64)
     ops_token: Annotated[SecretStr, AfterValidator(_ops_token)] = SecretStr("")
-    recordings_folder: str = "var/recordings"
-    runs_folder: str = "runs"
+    recordings_folder: Annotated[str, AfterValidator(_folder)] = "var/recordings"
+    runs_folder: Annotated[str, AfterValidator(_folder)] = "runs"
     recording_bytes: int = Field(200_000_000, ge=100_000)
     candidates_file_bytes: int = Field(200_000_000, ge=1)
     candidates_row_chars: int = Field(20_000, ge=100)
@@ -173,6 +199,10 @@ class Settings(FromEnvironment):
             if isinstance(value, str)
             else value
         )
+
+    def named_secrets(self) -> dict[str, str]:
+        """Those of the settings, and the password that PostgreSQL's own library takes from the environment."""
+        return super().named_secrets() | {os.environ.get("PGPASSWORD", ""): "PGPASSWORD"}
 
     @property
     def backend_host(self) -> str:

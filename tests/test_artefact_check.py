@@ -23,7 +23,7 @@ def hits_in(tmp_path):
     def hits_in(content, name="run.log", secrets=(SECRET,)):
         path = tmp_path / name
         path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
-        return [(hit.place, hit.what) for hit in ArtefactCheck(secrets).hits(path)]
+        return [(hit.place, hit.what) for hit in ArtefactCheck(dict.fromkeys(secrets, "")).hits(path)]
 
     return hits_in
 
@@ -141,11 +141,13 @@ def test_what_is_nested_as_deep_as_json_goes_is_read(hits_in):
 def test_a_pipe_in_a_file_s_place_is_refused_and_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     with pytest.raises(OSError, match="no regular file"):
-        ArtefactCheck([LONG]).hits(tmp_path / name)
+        ArtefactCheck({LONG: ""}).hits(tmp_path / name)
 
 
 def test_random_letters_of_a_picture_are_no_key(hits_in):
-    picture = {"output_type": "display_data", "data": {"image/png": KEY, "text/html": f"data:image/png;base64,{KEY}"}}
+    letters = f"iVBORw0KGgo{KEY}"
+    both = {"image/png": f"{letters}\n", "text/html": f'<img src="data:image/png;base64,{letters}">'}
+    picture = {"output_type": "display_data", "data": both}
     notebook = {"cells": [{"cell_type": "code", "source": "", "metadata": {}, "outputs": [picture]}], "metadata": {}}
     assert hits_in(notebook, "run.ipynb") == []
     assert hits_in(f'<img src="data:image/png;base64,{KEY}">\n', "run.html") == []
@@ -157,6 +159,41 @@ def test_a_short_secret_is_left_out_for_it_is_an_ordinary_word(hits_in):
 
 def test_no_more_than_twenty_places_are_told(hits_in):
     assert len(hits_in(f"{KEY}\n" * 100)) == 20
+
+
+@pytest.mark.parametrize("between", ["", " ", "\n", "=\n"])
+def test_a_key_beside_a_picture_is_found(hits_in, between):
+    key = "gh" + "p_" + "a1B2" * 9 if between == "" else "AKIA" + "IOSFODNN7EXAMPLE"
+    text = f"data:image/png;base64,iVBORw0KGgo={between}{key}"
+    assert [what for _, what in hits_in(f"{text}\n")] == ["a GitHub token" if between == "" else "an AWS access key"]
+
+
+@pytest.mark.parametrize("data", ["iVBORw0KGgo AKIA" + "IOSFODNN7EXAMPLE", "AKIA" + "IOSFODNN7EXAMPLE"])
+def test_what_calls_itself_a_picture_is_one_only_if_it_looks_like_one(hits_in, data):
+    output = {"output_type": "display_data", "metadata": {}, "data": {"image/png": data}}
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "execution_count": 1, "outputs": [output]}
+    assert [what for _, what in hits_in({"cells": [cell], "metadata": {}}, "a.ipynb")] == ["an AWS access key"]
+
+
+@pytest.mark.parametrize(
+    ("secret", "written"),
+    [
+        ("k3/Zq+9aT7w==", quote("k3/Zq+9aT7w==")),
+        ("k3/Zq+9aT7w==", "k3%2fZq%2b9aT7w%3d%3d"),
+        ("hunter2>>?~~", base64.urlsafe_b64encode(b"hunter2>>?~~").decode()),
+        ("hunter2>>?~~", base64.urlsafe_b64encode(b"xhunter2>>?~~").decode()),
+    ],
+)
+def test_a_secret_is_found_as_web_addresses_have_it(hits_in, secret, written):
+    assert written != secret
+    assert hits_in(f"see {written} here\n", secrets=[secret]) == [("line 1", "a secret of the settings")]
+
+
+@pytest.mark.parametrize(
+    "text", ["http://localhost:8000,ops@example.com", "http://a.in:80;b@c.in", "http://a.in:8000|b@c"]
+)
+def test_an_address_with_a_port_beside_a_mail_address_is_no_login(hits_in, text):
+    assert hits_in(f"{text}\n") == []
 
 
 @pytest.mark.parametrize("before", ["", "x", "xy"])

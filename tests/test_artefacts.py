@@ -1,11 +1,13 @@
 """What a run leaves: nothing writes to it any more, and it is published whatever its cells put out."""
 
+import errno
+
 import job_office
 import key_samples
 import pytest
 from job_office import JobOffice, is_alive, outputs
 
-from notebooks.runner import artefacts, page
+from notebooks.runner import artefacts, left_behind, page
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
 from store.job_runs import DONE
@@ -55,7 +57,7 @@ def test_outputs_that_no_notebook_should_have_but_may_are_published_with_a_page(
     assert "whole" in page
 
 
-def test_a_secret_in_the_page_alone_takes_its_log_back_from_everybody(office, monkeypatch):
+def test_a_secret_in_the_page_alone_takes_all_back_from_everybody(office, monkeypatch):
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
     write = page.write
 
@@ -68,7 +70,9 @@ def test_a_secret_in_the_page_alone_takes_its_log_back_from_everybody(office, mo
     result = office.run()
     assert (result.outcome, result.exit_code) == ("blocked", 70)
     kept = {path.suffix: path.stat().st_mode & 0o777 for path in (office.runs / "small").glob("*.blocked*")}
-    assert kept == {".html": 0o600, ".log": 0o600}
+    assert kept == {".html": 0o600, ".log": 0o600, ".ipynb": 0o600}
+    assert len(list((office.runs / "small").iterdir())) == 3
+    assert (result.artefacts, office.rows()[0].artefacts) == ({}, {})
 
 
 def test_a_place_that_shows_a_secret_in_several_ways_is_told_once(office, monkeypatch):
@@ -80,6 +84,22 @@ def test_a_place_that_shows_a_secret_in_several_ways_is_told_once(office, monkey
     """)
     places = office.run().message.partition(" To fix: ")[0].partition(" is in ")[2].split("; ")
     assert len(places) == len(set(places)) > 0
+
+
+def test_a_page_that_could_not_be_made_for_a_reason_is_made_when_that_is_gone(office, monkeypatch):
+    write = page.write
+
+    def full(notebook, path):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(page, "write", full)
+    office.write("print('whole')")
+    result = office.run()
+    assert (result.outcome, office.files()) == ("failed", ["ipynb", "log", "part.secrets"])
+    left_behind.publish(office.db, office.runs / "small")
+    monkeypatch.setattr(page, "write", write)
+    assert left_behind.publish(office.db, office.runs / "small") == [result.files.name]
+    assert office.files() == ["html", "ipynb", "log"]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,22 @@ def test_a_password_in_an_option_that_cannot_be_read_is_not_repeated(office, cap
     assert (ended.value.code, "horse" in said, "***" in said or "give a number" in said) == (2, False, True)
 
 
+def test_the_history_is_told_though_a_setting_is_wrong(said, office, monkeypatch):
+    monkeypatch.setenv("PORTAL_PORT", "eighty")
+    assert said("run", "small", "mode=plan")[0] == 2
+    code, out, err = said("history")
+    assert (code, out.count("wrong_settings"), err.count("\n")) == (0, 1, 1)
+    assert "PORTAL_PORT='eighty'" in err
+
+
+def test_a_database_address_that_cannot_be_read_is_told_in_a_line_by_every_command(said, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:p[x9Secret@h/n")
+    assert said("list")[0] == 0
+    for arguments in (["run", "small", "mode=plan"], ["history"], ["overdue"]):
+        code, _, err = said(*arguments)
+        assert (code, err.count("\n"), "Secret" in err) == (2, 1, False)
+
+
 def test_a_check_starts_nothing_and_leaves_nothing(said, office):
     code, out, err = said("run", "--check", "small", "mode=plan", "days=7")
     assert (code, out, err) == (0, "small can be run with: mode = 'plan', days = 7\n", "")

@@ -15,11 +15,12 @@ import nbformat
 import pytest
 from job_office import JobOffice
 
-from notebooks.runner import left_behind, page
+from notebooks.runner import left_behind, page, settings_secrets
 from notebooks.runner.run_files import RunFiles
-from store import job_runs
+from store import job_runs, redaction
 from store.database import execute
 from store.job_runs import JobEnd, JobStart
+from store.known_secrets import KnownSecrets
 
 START = JobStart("20261128T100000Z_ab12", "small", "key", {}, "cron", "ops", "host", 1, "1.0.0")
 
@@ -76,6 +77,26 @@ def test_what_was_half_written_goes(office, left):
     see_to(office)
     assert office.files() == ["html", "ipynb", "log"]
     assert "half" not in files.log.read_text(encoding="utf-8")
+
+
+def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_knows_it(
+    office, left, monkeypatch, caplog
+):
+    files, _ = left
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    with monkeypatch.context() as of_run:
+        of_run.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
+        settings_secrets.mark(files)
+    marks = files.secret_marks.read_bytes()
+    assert (stat.S_IMODE(files.secret_marks.stat().st_mode), b"horse" in marks) == (0o600, False)
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    files.save(nbformat.writes(nbformat.v4.new_notebook(cells=[cell("x", 1, "correct-horse-canary")])))
+    assert see_to(office) == []
+    assert "waits for a run with the same secrets" in caplog.text
+    assert office.files() == ["log", "part.ipynb", "part.secrets"]
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
+    assert see_to(office) == [files.name]
+    assert office.files() == ["blocked.ipynb", "blocked.log"]
 
 
 def test_a_page_is_published_whatever_a_cell_holds(office, left):

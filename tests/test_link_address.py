@@ -15,6 +15,8 @@ def test_a_local_link_is_not_mailed_through_a_real_server_unless_allowed(url):
     assert checked(shared, allow_local_links="true").findings == ()
     assert checked(shared, base=LOCAL).findings == ()
     assert checked(shared, email_backend="sandbox").findings == ()
+    # An alert to ops has no link.
+    assert checked(shared, links=False).findings == ()
 
 
 @pytest.mark.parametrize(

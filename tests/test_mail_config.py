@@ -22,8 +22,8 @@ GOOD = {
 LOCAL = {**GOOD, "email_host": "127.0.0.1", "email_use_tls": "", "email_host_user": "", "email_host_password": ""}
 
 
-def checked(shared=SHARED, base=GOOD, **changes):
-    return check(MailSettings(_env_file=None, **{**base, **changes}), shared)
+def checked(shared=SHARED, base=GOOD, links=True, **changes):
+    return check(MailSettings(_env_file=None, **{**base, **changes}), shared, links=links)
 
 
 def ids(notes):

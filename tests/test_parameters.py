@@ -9,6 +9,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from notebooks import parameters
 from notebooks.parameters.cell import read_cell
+from notebooks.parameters.secret_names import is_secret
 from store.errors import SettingsError
 
 CELL = read_cell(
@@ -87,7 +88,8 @@ def test_a_name_that_is_code_is_only_an_unknown_name():
 
 
 SECRET_NAMES = ("email_host_password", "OPS_TOKEN", "smtp_pwd", "mail_pass", "passphrase", "private_key", "database_url",
-                "record_dsn", "bearer")  # fmt: skip
+                "record_dsn", "bearer", "authorization", "mail_pw", "userpass", "db_pass2", "client_key", "otp", "jwt",
+                "conn_string")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["session_key", *(f"{name}=hunter2hunter2" for name in SECRET_NAMES)])
@@ -95,6 +97,13 @@ def test_a_secret_is_refused_by_its_name_and_its_value_is_not_repeated(text):
     [finding] = findings_of("batch=b", text).values()
     assert "looks like a secret" in finding.what
     assert "hunter2" not in finding.line()
+
+
+@pytest.mark.parametrize(
+    "name", ["author", "key", "portal_url", "pass_mark", "compass", "monkey", "spin", "keys", "canary"]
+)
+def test_a_name_that_only_sounds_like_a_secret_is_none(name):
+    assert not is_secret(name)
 
 
 def test_the_log_is_the_runners():

@@ -67,7 +67,7 @@ def test_a_reference_was_run_to_its_end_and_is_written_as_it_is_compared(name):
 def test_a_reference_holds_no_key_no_path_of_a_machine_and_no_address_of_a_person(name):
     path = FOLDER / f"{name}.ipynb"
     text = path.read_text(encoding="utf-8")
-    assert ArtefactCheck(()).hits(path) == []
+    assert ArtefactCheck({}).hits(path) == []
     assert re.findall(r'(?<![\w.:/])/(?:home|root|tmp|work|Users|var|private)\b[^\s"]*', text) == []
     domains = set(re.findall(r"[\w+-]@([\w-]+(?:\.[\w-]+)+)", text))
     assert {domain for domain in domains if not re.search(r"(?:^|\.)example(?:\.(?:com|org|net))?$", domain)} == set()

@@ -5,6 +5,7 @@ import os
 import signal
 import stat
 import threading
+from contextlib import contextmanager
 from typing import get_args
 
 import pytest
@@ -14,7 +15,7 @@ from mailer.verification import stages
 from notebooks import jobs
 from notebooks.runner import heart, last_word, left_behind, watch
 from notebooks.runner.run_files import RunFiles
-from store import job_locks, job_runs
+from store import database, job_locks, job_runs
 from store.database import execute, fetch
 from store.errors import DatabaseUnusable, SettingsError
 from store.job_locks import JobBusy
@@ -71,6 +72,26 @@ def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office
         "The record could not be told, so it will tell this run as died: The record cannot"
     )
     assert office.rows()[0].outcome == "running"
+
+
+def test_an_end_that_was_written_though_the_answer_was_lost_is_told_as_it_was(office, monkeypatch):
+    real, lost = database.changing, []
+
+    @contextmanager
+    def changing(db):
+        with real(db):
+            yield
+        # The last of all that a run writes.
+        if not fetch(db, "SELECT count(*) FROM job_lock")[0][0] and not lost:
+            lost.append(1)
+            raise DatabaseUnusable("The connection was lost.", "see that it runs.")
+
+    monkeypatch.setattr(last_word.database, "changing", changing)
+    monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
+    office.write("print(number)")
+    result = office.run()
+    assert (result.outcome, result.message, len(lost)) == ("done", "", 1)
+    assert [(row.outcome, row.exit_code, row.message) for row in office.rows()] == [("done", 0, "")]
 
 
 def test_a_line_of_millions_of_signs_holds_nothing_up(office):
@@ -296,7 +317,7 @@ def test_a_killed_runner_takes_its_kernel_along_is_told_as_died_and_the_next_run
         wait_until(lambda: here.exists() and here.read_text())
         process.kill()
     wait_until(lambda: not is_alive(int(here.read_text())), 5)
-    assert office.files() == ["log", "part.ipynb"]
+    assert office.files() == ["log", "part.ipynb", "part.secrets"]
     assert office.command("run", "small")[0] == 75
     for table in ("job_lock", "job_run"):
         execute(office.db, f"UPDATE {table} SET heartbeat_at = heartbeat_at - 31")

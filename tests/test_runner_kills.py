@@ -5,14 +5,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 from job_office import RUN, JobOffice, is_alive, wait_until
 from nbformat import read
 
-from notebooks.runner import private_folder
 from store import job_locks, places
 from store.database import connect, execute
 
@@ -86,9 +84,6 @@ def test_what_a_cell_started_ends_with_the_next_run_where_the_runner_was_killed(
         process.kill()
     number = int(told.read_text())
     assert is_alive(number)
-    old = time.time() - private_folder._YOUNG_SECONDS - 1
-    [folder] = temporary.glob("interview-ops-run-*")
-    os.utime(folder, (old, old))
     try:
         assert office.command("run", "small", "number=0")[0] == 0
         assert not is_alive(number)

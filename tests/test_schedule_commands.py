@@ -153,6 +153,30 @@ def test_a_job_is_started_once_for_each_of_its_times(office, monkeypatch):
     assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=15))
 
 
+@pytest.mark.parametrize(("artefacts", "starts"), [({}, True), (schedule_office.LOG, False)])
+def test_a_job_that_was_refused_for_its_settings_is_started_when_they_are_right(office, monkeypatch, artefacts, starts):
+    due_at = schedule_office.NOW.replace(hour=2)
+    assert not starts_when(office, monkeypatch, due_at - timedelta(hours=20))
+    schedule_office.past_run(office, due_at + timedelta(seconds=1), "wrong_settings", artefacts=artefacts)
+    assert starts_when(office, monkeypatch, due_at + timedelta(minutes=15)) is starts
+    if starts:
+        schedule_office.past_run(office, due_at + timedelta(seconds=2), "failed")
+        schedule_office.past_run(office, due_at + timedelta(seconds=3), "wrong_settings", artefacts={})
+        assert not starts_when(office, monkeypatch, due_at + timedelta(minutes=15))
+
+
+def test_a_job_whose_parameter_holds_a_secret_is_told_as_a_mistake_of_the_schedule(said, office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "a-known-password")
+    office.write("1", parameters='note: str = ""  # any')
+    schedule_office.write(office.folder, f'{schedule_office.JOB}parameters = {{ note = "a-known-password" }}\n')
+    for arguments in (["schedule"], ["run", "--job", "nightly", "--check"], ["overdue"]):
+        code, _, err = said(*arguments)
+        assert (code, "a-known" in err) == (2, False)
+        assert (
+            "[schedule.jobs.nightly.parameters.note] note holds a secret of the settings (EMAIL_HOST_PASSWORD)" in err
+        )
+
+
 DUE = schedule_office.NOW.replace(hour=2)
 
 

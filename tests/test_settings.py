@@ -177,14 +177,38 @@ def test_secret_settings_are_hidden_wherever_the_process_writes(monkeypatch):
 
 @pytest.mark.parametrize(("ring", "is_secret"), [("/run/ring", False), ("/tmp", False), ('{"current": "1"}', True)])
 def test_the_path_of_a_key_ring_is_no_secret_and_the_ring_itself_is(ring, is_secret):
-    assert (ring in Settings(session_key_ring=ring).secrets()) is is_secret
+    assert (ring in Settings(session_key_ring=ring).named_secrets()) is is_secret
 
 
 @pytest.mark.parametrize("password", ["a://secret-word", "secret-word.json", "secret-word.db"])
 def test_a_password_that_looks_like_an_address_or_a_path_is_a_secret(password):
-    assert password in MailSettings(email_host_password=password).secrets()
+    assert password in MailSettings(email_host_password=password).named_secrets()
 
 
 def test_a_password_in_the_query_of_the_database_address_is_a_secret_too():
     url = "postgresql://127.0.0.1/x?user=u&password=Zq7vex%54rel99"
-    assert "Zq7vexTrel99" in Settings(database_url=url).secrets()
+    assert "Zq7vexTrel99" in Settings(database_url=url).named_secrets()
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:p[x9Secret@h/n", "postgresql://u:pa\uff1fss9Secret@h/n", "postgresql://u:p@h:x/n"]
+)
+def test_an_address_of_the_record_that_cannot_be_read_is_told_with_its_fix_and_stands_for_no_other(url):
+    for load in (Settings.load, Settings.load_right_ones):
+        with pytest.raises(SettingsError) as refused:
+            load(database_url=url, _env_file=None)
+        [finding] = refused.value.findings
+        assert finding.what.startswith("DATABASE_URL: cannot be read as an address")
+        assert "%5B for [" in finding.what
+        assert "Secret" not in finding.line()
+
+
+def test_wrong_settings_are_told_beside_the_right_ones_and_have_their_defaults():
+    settings, wrong = Settings.load_right_ones(portal_port="eighty", portal_host="::1", runs_folder=" ", _env_file=None)
+    assert [finding.id for finding in wrong] == ["settings.portal_port", "settings.runs_folder"]
+    assert (settings.portal_port, settings.portal_host, settings.runs_folder) == (8000, "::1", "runs")
+
+
+def test_the_password_that_libpq_takes_from_the_environment_is_a_secret(monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", "of-the-database")
+    assert Settings(_env_file=None).named_secrets()["of-the-database"] == "PGPASSWORD"

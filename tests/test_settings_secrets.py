@@ -1,6 +1,7 @@
 """Which secrets a run looks for: those of now and of before, wherever the settings keep them; none of them is a parameter."""
 
 import json
+import os
 
 import pytest
 from job_office import JobOffice
@@ -30,7 +31,8 @@ def test_a_password_that_was_replaced_meanwhile_is_looked_for_too(monkeypatch):
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "first-of-two-passwords")
     settings_secrets.secrets()
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "second-of-two-passwords")
-    assert {"first-of-two-passwords", "second-of-two-passwords"} <= settings_secrets.secrets()
+    found = settings_secrets.secrets()
+    assert (found["first-of-two-passwords"], found["second-of-two-passwords"]) == ("", "EMAIL_HOST_PASSWORD")
 
 
 def test_the_keys_of_the_ring_are_looked_for_and_its_path_is_not(monkeypatch, tmp_path):
@@ -60,15 +62,19 @@ def test_the_tokens_of_the_token_file_are_looked_for(monkeypatch, tmp_path, cont
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
     before = settings_secrets.secrets()
     monkeypatch.setenv("EMAIL_TOKEN_FILE", str(path))
-    assert settings_secrets.secrets() - before == found
+    assert settings_secrets.secrets().keys() - before.keys() == found
 
 
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        ("a-known-password", "a secret of the settings"),
-        ("see a-known-password", "a secret of the settings"),
-        (84736251, "a secret of the settings"),
+        ("a-known-password", "a secret of the settings (EMAIL_HOST_PASSWORD)"),
+        ("see a-known-password", "a secret of the settings (EMAIL_HOST_PASSWORD)"),
+        (84736251, "a secret of the settings (IMAP_PASSWORD)"),
+        (
+            "candidates.csv",
+            "a secret of the settings (PGPASSWORD, which is so short that it may be there by chance: choose a longer one)",
+        ),
         (SESSION_KEY, "a session_key"),
         ("https://me:pw12@example.com", "a login in a web address"),
     ],
@@ -76,6 +82,7 @@ def test_the_tokens_of_the_token_file_are_looked_for(monkeypatch, tmp_path, cont
 def test_a_value_that_holds_a_secret_is_told_and_not_repeated(monkeypatch, value, what):
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "a-known-password")
     monkeypatch.setenv("IMAP_PASSWORD", "84736251")
+    monkeypatch.setenv("PGPASSWORD", "candidates")
     [finding] = settings_secrets.held_by({"note": value, "batch": "monday", "rows": 3})
     assert finding.what == f"note holds {what}, and a notebook is passed around."
     assert str(value) not in finding.line()
@@ -85,8 +92,8 @@ def test_a_run_whose_parameter_is_a_known_password_is_refused_before_anything_is
     assert main(["run", "small", "note=say a-known-password"], office_of_small.folder) == 2
     said = capsys.readouterr().err
     assert said == (
-        "notebooks: [parameters.note] note holds a secret of the settings, and a notebook is passed around."
-        " To fix: take it out; who needs it reads it from .env.\n"
+        "notebooks: [parameters.note] note holds a secret of the settings (EMAIL_HOST_PASSWORD), and a notebook is"
+        " passed around. To fix: take it out; what needs it reads it from .env.\n"
     )
     assert (office_of_small.rows(), office_of_small.runs.exists()) == ([], False)
 
@@ -96,3 +103,20 @@ def test_half_of_a_password_is_not_told_where_a_long_value_is_cut(office_of_smal
     said = capsys.readouterr().err
     assert "number='xxx" in said
     assert "a-known" not in said
+
+
+@pytest.mark.parametrize("content", ['{"keys": {"k1": 12345}}', '{"keys": ' + "[" * 100_000, '{"keys": []}', b"\xff"])
+def test_a_ring_that_is_none_holds_no_key_and_stops_nobody(monkeypatch, tmp_path, content):
+    ring = tmp_path / "ring.json"
+    ring.write_bytes(content if isinstance(content, bytes) else content.encode())
+    before = settings_secrets.secrets()
+    monkeypatch.setenv("SESSION_KEY_RING", str(ring))
+    assert settings_secrets.secrets() == before
+
+
+def test_a_pipe_for_a_token_or_a_ring_is_not_waited_for(monkeypatch, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    before = settings_secrets.secrets()
+    monkeypatch.setenv("EMAIL_TOKEN_FILE", str(tmp_path / "pipe"))
+    monkeypatch.setenv("SESSION_KEY_RING", str(tmp_path / "pipe"))
+    assert settings_secrets.secrets() == before

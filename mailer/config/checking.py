@@ -54,14 +54,15 @@ class Checked:
         return self.account
 
 
-def check(mail: MailSettings, shared: Settings, sandbox_port: int = 0) -> Checked:
+def check(mail: MailSettings, shared: Settings, sandbox_port: int = 0, *, links: bool = True) -> Checked:
     """Checks all settings in one pass, without any connection; the same answer from every entry point.
 
-    `sandbox_port` is where the sandbox listens, if it runs already.
+    `sandbox_port` is where the sandbox listens, if it runs already. Without `links` nothing is said of whether they can be
+    opened: an alert to ops has none.
     """
     notes = Notes()
     backend = read_backend(mail.email_backend, notes)
-    facts = _sandbox(mail, notes, sandbox_port) if backend == SANDBOX else _smtp(mail, shared, notes)
+    facts = _sandbox(mail, notes, sandbox_port) if backend == SANDBOX else _smtp(mail, shared, notes, links)
     facts |= _manners(mail, notes, str(facts["host"]))
     facts["dkim"] = dkim_key_of(mail, str(facts["from_address"]), notes)
     imap = imap_of(mail, facts, notes) if backend != SANDBOX else None
@@ -90,7 +91,7 @@ def _sandbox(mail: MailSettings, notes: Notes, port: int) -> dict[str, object]:
     }
 
 
-def _smtp(mail: MailSettings, shared: Settings, notes: Notes) -> dict[str, object]:
+def _smtp(mail: MailSettings, shared: Settings, notes: Notes, links: bool) -> dict[str, object]:
     host, port = read_host(mail.email_host, notes), read_port(mail.email_port, notes)
     local = is_loopback(host)
     security = security_of(mail, port, local, notes)
@@ -98,7 +99,7 @@ def _smtp(mail: MailSettings, shared: Settings, notes: Notes) -> dict[str, objec
     name, sender = read_from(mail.default_from_email, notes, real=True, local=local)
     _sender_hints(host, login.user, sender, notes)
     allowed = read_flag("ALLOW_LOCAL_LINKS", mail.allow_local_links, notes)
-    if host:
+    if host and links:
         check_links(shared, local=local, allowed=allowed, notes=notes)
     return {
         "host": host,

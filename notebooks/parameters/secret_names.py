@@ -3,8 +3,9 @@
 import re
 
 _SECRET = re.compile(
-    r"passw(?:or)?d|pass_?(?:word|phrase|code)|pwd|secret|token|credential|bearer|cookie"
-    r"|(?:session|api|access|private|signing|encryption|ssh|dkim)_?key|database_?url|(?:^|_)(?:pass|dsn|pin)$",
+    r"passw(?:or)?d|pass_?(?:word|phrase|code)|pwd|secret|token|credential|bearer|cookie|authorization|jwt"
+    r"|session_?key|api_?key|[a-z0-9]_key$|(?:database|db|conn\w*)_?(?:url|uri|string)"
+    r"|(?:^|_)(?:auth|otp|pin|dsn)(?:_|$)|(?:^|_|user|db)(?:pass|pw)\d*$",
     re.IGNORECASE,
 )
 

@@ -72,7 +72,7 @@ class OpsAlert:
             if mail is None:
                 # Its transaction was rolled back, and that was told.
                 return ""
-            account = check(MailSettings.load(), self._settings).usable()
+            account = check(MailSettings.load(), self._settings, links=False).usable()
             report = self._delivered(_hurried(account), mail)
             mail = alerts.mail_of(self._db, self._key)
             return "" if mail is None or mail.state == "sent" else _trouble(mail, report)

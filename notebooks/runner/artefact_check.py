@@ -4,7 +4,7 @@ import html
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, quote_plus
@@ -17,11 +17,18 @@ SHORTEST_SECRET = 6
 """A shorter secret is an ordinary word too often: its places cannot be told from those of the word."""
 _SHORTEST_CODED = 8
 """A shorter piece of base64 would turn up in a picture's letters by chance."""
-_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]")
-_EMBEDDED = re.compile(r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/=\s]*", re.ASCII)
+SECRET = "a secret of the settings"
+_ESCAPE = re.compile("%[0-9A-F]{2}")
+_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>,;|()?]{3,80}@[\w\[]")
+_EMBEDDED = re.compile(
+    r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/]*={0,2}", re.ASCII
+)
+_CODED = re.compile(r"[0-9A-Za-z+/\n]*={0,2}\n*", re.ASCII)
 _EMBEDDING = "data:image/png;base64,"
 _PICTURES = ("image/png", "image/jpeg", "application/pdf")
 """Random letters, in which a pattern turns up by chance."""
+_STARTS = ("iVBORw0KGgo", "/9j/", "JVBERi0")
+"""How they begin in base64."""
 _KEPT = 20
 _BLOCK_CHARS = 65_536
 """So much of a log or page is looked at as one; its lines are only where something is found."""
@@ -42,11 +49,12 @@ class ArtefactCheck:
     Where that could be nothing else they are found with white space between their letters, too, over line ends as well.
     """
 
-    def __init__(self, secrets: Iterable[str]):
-        known = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-        forms = {form for secret in known for form in _forms(secret)}
-        tight = {form: _tight(form) for form in forms if _is_no_chance(_tight(form))}
-        self._exact, self._tight = sorted(forms - tight.keys()), sorted(set(tight.values()))
+    def __init__(self, secrets: Mapping[str, str]):
+        """`secrets` are the values, each with the name of the setting that has it, empty where that is not known."""
+        known = {secret: name for secret, name in secrets.items() if len(secret) >= SHORTEST_SECRET}
+        forms = {form: _called(secret, name) for secret, name in known.items() for form in _forms(secret)}
+        self._tight = {_tight(form): what for form, what in forms.items() if _is_no_chance(_tight(form))}
+        self._exact = {form: what for form, what in forms.items() if _tight(form) not in self._tight}
         self._longest = max(map(len, self._tight), default=0)
 
     def hits(self, path: Path) -> list[Hit]:
@@ -59,25 +67,35 @@ class ArtefactCheck:
 
     def found(self, text: str, before: str = "") -> Iterator[str]:
         """What is secret in a text; `before` is the end of what stands before it, as `end` gives it."""
-        if self._holds_secret(text, before):
-            yield "a secret of the settings"
+        if what := self._secret_in(text, before):
+            yield what
             return
         yield from _looks(_EMBEDDED.sub("", text))
 
     def is_clean(self, text: str, before: str) -> bool:
         """Whether nothing can be found in any line of the text; False also for what only may be something."""
-        return not (self._holds_secret(text, before) or any(_looks(text)))
+        return not (self._secret_in(text, before) or any(_looks(text)))
 
     def end(self, text: str, before: str = "") -> str:
         """The last letters of a text, in which a secret may have begun."""
         return (before + _tight(text[-_BLOCK_CHARS:]))[-self._longest :] if self._longest else ""
 
-    def _holds_secret(self, text: str, before: str) -> bool:
+    def _secret_in(self, text: str, before: str) -> str:
+        """What the secret is called that is in the text; empty for none."""
         for shown in {text, html.unescape(text), html.unescape(html.unescape(text))}:
             letters = before + _tight(shown) if self._tight else ""
-            if any(form in letters for form in self._tight) or any(form in shown for form in self._exact):
-                return True
-        return False
+            found = itertools.chain(
+                (what for form, what in self._tight.items() if form in letters),
+                (what for form, what in self._exact.items() if form in shown),
+            )
+            if what := next(found, ""):
+                return what
+        return ""
+
+
+def _called(secret: str, name: str) -> str:
+    by_chance = "" if is_no_word(secret) else ", which is so short that it may be there by chance: choose a longer one"
+    return f"{SECRET} ({name}{by_chance})" if name else SECRET
 
 
 def _looks(text: str) -> Iterator[str]:
@@ -97,7 +115,9 @@ def _is_no_chance(form: str) -> bool:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
-    yield from (quote(secret, safe=""), quote_plus(secret), quote(secret, safe="").lower(), html.escape(secret))
+    for quoted in {quote(secret, safe=""), quote(secret), quote_plus(secret)}:
+        yield from (quoted, quoted.lower(), _ESCAPE.sub(lambda found: found[0].lower(), quoted))
+    yield html.escape(secret)
     # As programs write a text: in one pair of quotes or the other, once or twice, with or without other letters than ASCII.
     written = json.dumps(secret)
     yield from (written[1:-1], json.dumps(written)[3:-3], json.dumps(secret, ensure_ascii=False)[1:-1])
@@ -163,4 +183,7 @@ def _texts(part: object) -> Iterator[str]:
 def _of_picture(value: object) -> object:
     """A picture's letters as they stand in a page, so that no key is looked for among them; what is none as it is."""
     lines = value if isinstance(value, list) else [value]
-    return _EMBEDDING + "".join(lines) if all(isinstance(line, str) for line in lines) else value
+    if not all(isinstance(line, str) for line in lines):
+        return value
+    text = "".join(lines)
+    return _EMBEDDING + "".join(text.split()) if text.startswith(_STARTS) and _CODED.fullmatch(text) else text

@@ -33,7 +33,7 @@ class Published:
 
 
 def publish(files: RunFiles, judged: Verdict) -> Published:
-    """Publishes notebook, log and page of a run. A secret in one of them keeps back all but a notebook that is out."""
+    """Publishes notebook, log and page of a run. A secret in one of them keeps all of them back."""
     files.copy_log()
     return _publish(files, judged, (files.aside, files.log_aside))
 
@@ -59,11 +59,16 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
         if not files.begin_page():
             message = f"{message} {_NO_PAGE}"
         else:
-            page.write(files.notebook, files.page_aside)
+            try:
+                page.write(files.notebook, files.page_aside)
+            except Exception:
+                # It is told, and may be tried again.
+                files.end_page()
+                raise
             if hits := check.hits(files.page_aside):
                 return _blocked(files, hits, judged)
             files.publish_page()
-    files.end_page()
+    files.end()
     return Published(judged.outcome, message, files.shown())
 
 

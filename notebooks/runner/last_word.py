@@ -83,14 +83,18 @@ class LastWord:
         """The end as it is recorded, and what is to be said where the record could not be told; empty if it was."""
         for left in reversed(range(tries)):
             try:
-                return self._record(end), ""
+                return self._record(end, is_again=left + 1 < tries), ""
             except DatabaseUnusable as error:
                 trouble = error
                 time.sleep(_TELL_SECONDS if left else 0)
         return end, f"{_UNTOLD} {trouble.line()}"
 
-    def _record(self, end: JobEnd) -> JobEnd:
+    def _record(self, end: JobEnd, is_again: bool) -> JobEnd:
         """The end of the run, its alert and the end of its lock, in one transaction; gives the end as it is recorded."""
+        told = job_runs.of_id(self._db, self.begun.run_id) if is_again else None
+        if told and told.ended_at is not None:
+            # It was written, and only the answer was lost.
+            return end if told.outcome == end.outcome else _overtaken(end)
         with database.changing(self._db):
             job_runs.finish(self._db, self.begun.run_id, end)
             if self.begun.lock and not job_locks.release(self._db, self.begun.lock):

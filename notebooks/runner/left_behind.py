@@ -14,7 +14,7 @@ from pathlib import Path
 from notebooks import counts
 from notebooks.bounded_call import CallLeft, call_within
 from notebooks.run_names import RUN_NAME
-from notebooks.runner import artefacts, ending
+from notebooks.runner import artefacts, ending, settings_secrets
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict
@@ -117,6 +117,9 @@ def _is_empty(files: RunFiles) -> bool:
 
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
+    if not settings_secrets.are_known(files):
+        log.warning("DEBUG: run %s: what it left waits for a run with the same secrets in its settings", files.name)
+        return False
     files.tidy()
     judged = Verdict(outcome, message or _death(outcome, last_sign))
     if is_regular(files.aside) and not _is_whole(files):

@@ -43,8 +43,9 @@ def _sweep(place: Path) -> None:
         # Of another user, or taken away by another run meanwhile.
         with suppress(OSError):
             about = folder.stat()
-            # A young one may not have taken its lock yet.
-            if about.st_uid == os.getuid() and time.time() - about.st_mtime > _YOUNG_SECONDS:
+            # A young one may not have taken its lock yet; it is marked after that.
+            is_held_or_over = (folder / _MARK).exists() or time.time() - about.st_mtime > _YOUNG_SECONDS
+            if about.st_uid == os.getuid() and is_held_or_over:
                 _take_away(folder)
 
 

@@ -84,6 +84,11 @@ class RunFiles:
         """What is left of a notebook that cannot be read any more, for a person to look at."""
         return self.folder / f"{self.name}.torn"
 
+    @property
+    def secret_marks(self) -> Path:
+        """By what another process is to know whether it knows all secrets of this run."""
+        return self.folder / f"{self.name}.part.secrets"
+
     @contextmanager
     def held(self) -> Iterator[bool]:
         """For the length of a block nobody else holds these files; False if somebody does, or nobody can tell.
@@ -130,14 +135,14 @@ class RunFiles:
 
     def block(self) -> list[Path]:
         """Keeps what was written for its owner alone, under names that nobody takes for the run's; gives the paths."""
-        found = [path for path in (self.aside, self.page_aside, self.log) if is_regular(path)]
+        found = [path for path in (self.aside, self.notebook, self.page_aside, self.log) if is_regular(path)]
         kept = [self.folder / f"{self.name}.blocked{path.suffix}" for path in found]
         for path, target in zip(found, kept, strict=True):
             os.replace(path, target)
-            # A log is out before its run's page is looked at.
+            # Notebook and log are out before their page is looked at.
             target.chmod(_PRIVATE)
         self.log_aside.unlink(missing_ok=True)
-        self.end_page()
+        self.end()
         return kept
 
     def begin_page(self) -> bool:
@@ -149,8 +154,13 @@ class RunFiles:
         return tried < PAGE_TRIES
 
     def end_page(self) -> None:
-        """The page is made, or never will be."""
+        """Whoever made the page came back from it."""
         self._tries.unlink(missing_ok=True)
+
+    def end(self) -> None:
+        """All is published or kept back, and nobody else is to see to it."""
+        self.end_page()
+        self.secret_marks.unlink(missing_ok=True)
 
     @property
     def _tries(self) -> Path:
@@ -160,7 +170,7 @@ class RunFiles:
     def drop(self) -> None:
         """Takes away the empty files of a run that did not begin."""
         self.tidy()
-        for path in (self.aside, self.log):
+        for path in (self.aside, self.log, self.secret_marks):
             path.unlink(missing_ok=True)
 
     def tidy(self) -> None:

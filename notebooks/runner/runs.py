@@ -14,7 +14,7 @@ from notebooks import counts
 from notebooks.jobs import Job
 from notebooks.parameters import LOG_FILE
 from notebooks.run_names import run_name
-from notebooks.runner import artefacts, left_behind, unwritten
+from notebooks.runner import artefacts, left_behind, settings_secrets, unwritten
 from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.execution import execute
 from notebooks.runner.heart import Heart
@@ -148,6 +148,7 @@ def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
     own = {LOG_FILE: str(files.log)} if job.takes_log else {}
     judged, memory = None, None
     try:
+        settings_secrets.mark(files)
         done = execute(job.source, files, {**job.values, **own}, watch, heart)
         judged, memory = done.verdict, done.peak_memory
         published = artefacts.publish(files, judged)

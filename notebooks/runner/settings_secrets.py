@@ -1,28 +1,62 @@
 """The secrets that no artefact of a run may show and no parameter may hold: of the settings, the key ring, the token's file."""
 
+import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from mailer.mail_settings import MailSettings
+from notebooks.runner import regular_files
 from notebooks.runner.artefact_check import ArtefactCheck
+from notebooks.runner.regular_files import is_regular
+from notebooks.runner.run_files import RunFiles
 from store import places, redaction
-from store.errors import Finding
+from store.errors import Finding, StoreError
 from store.settings import Settings
 
+_SALT_BYTES, _MARK_BYTES = 32, 16
 _TOKENS = ("access_token", "refresh_token", "id_token", "token", "client_secret")
 
 
-def secrets() -> set[str]:
-    """All that are set now, and all that this process knew before: one that was replaced meanwhile is still one.
+def secrets() -> dict[str, str]:
+    """All that are set now, each with its setting's name, and all that this process knew before, with none.
 
+    One that was replaced meanwhile is still one.
     What EMAIL_TOKEN_COMMAND gives is known to the kernel alone, and to the check only if it looks like a token.
     Raises SettingsError for an `.env` that cannot be read.
     """
     (shared, _), (mail, _) = Settings.load_right_ones(), MailSettings.load_right_ones()
-    redaction.hide_values(_ring_keys(shared.session_key_ring.get_secret_value()))
-    redaction.hide_values(_tokens(mail.email_token_file.strip()))
-    return redaction.known_values()
+    kept = dict.fromkeys(_ring_keys(shared.session_key_ring.get_secret_value()), "SESSION_KEY_RING")
+    kept |= dict.fromkeys(_tokens(mail.email_token_file.strip()), "EMAIL_TOKEN_FILE")
+    redaction.hide_values(kept)
+    known = dict.fromkeys(redaction.known_values(), "") | kept | shared.named_secrets() | mail.named_secrets()
+    return {secret: name for secret, name in known.items() if secret}
+
+
+def mark(files: RunFiles) -> None:
+    """Leaves beside the run's files by what `are_known` tells; no secret can be read from it. Raises OSError."""
+    salt = os.urandom(_SALT_BYTES)
+    with open(regular_files.made(files.secret_marks), "wb") as file:
+        file.write(salt + b"".join(sorted(_mark(secret, salt) for secret in secrets())))
+
+
+def are_known(files: RunFiles) -> bool:
+    """Whether this process knows each secret that the run's process knew when it began: else it would not find them.
+
+    Raises OSError.
+    """
+    if not is_regular(files.secret_marks):
+        return True
+    with open(regular_files.opened(files.secret_marks), "rb") as file:
+        content = file.read()
+    salt, marks = content[:_SALT_BYTES], content[_SALT_BYTES:]
+    mine = {_mark(secret, salt) for secret in secrets()}
+    return all(marks[at : at + _MARK_BYTES] in mine for at in range(0, len(marks), _MARK_BYTES))
+
+
+def _mark(secret: str, salt: bytes) -> bytes:
+    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape"), key=salt, digest_size=_MARK_BYTES).digest()
 
 
 def held_by(values: Mapping[str, object]) -> Iterable[Finding]:
@@ -30,16 +64,19 @@ def held_by(values: Mapping[str, object]) -> Iterable[Finding]:
     check = ArtefactCheck(secrets())
     for name, value in values.items():
         if what := next(check.found(str(value)), ""):
-            fix = "take it out; who needs it reads it from .env."
+            fix = "take it out; what needs it reads it from .env."
             yield Finding(f"parameters.{name}", f"{name} holds {what}, and a notebook is passed around.", fix)
 
 
 def _ring_keys(source: str) -> list[str]:
     """The ring's keys as they are written; none while there is no ring, or none that can be read."""
-    path = places.resolve(source) if not source.lstrip().startswith("{") else None
     try:
-        return list(json.loads(path.read_bytes() if path else source)["keys"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        path = places.resolve(source) if not source.lstrip().startswith("{") else None
+        if path and not path.is_file():
+            return []
+        keys = json.loads(path.read_bytes() if path else source)["keys"].values()
+        return [key for key in keys if isinstance(key, str)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, StoreError):
         # The notebook itself says what is wrong with the ring, and works with no key of it.
         return []
 
@@ -47,8 +84,10 @@ def _ring_keys(source: str) -> list[str]:
 def _tokens(path: str) -> list[str]:
     """What EMAIL_TOKEN_FILE holds, as `mailer.tokens` reads it; nothing while it cannot be read."""
     text, given = "", {}
-    with suppress(OSError, ValueError):
-        text = places.resolve(path).read_text(encoding="utf-8-sig").strip() if path else ""
+    with suppress(OSError, ValueError, StoreError):
+        file = places.resolve(path)
+        # Nobody waits for a pipe.
+        text = file.read_text(encoding="utf-8-sig").strip() if path and file.is_file() else ""
     if not text.startswith("{"):
         return [text]
     with suppress(ValueError, RecursionError):

@@ -92,10 +92,11 @@ def died(db: Database, now: datetime) -> Sequence[JobRunRow]:
 def is_due(db: Database, job: ScheduledJob, now: datetime) -> bool:
     """Whether a scheduler that asks often should start the job now.
 
-    Its time has come since it stands in the schedule, its deadline has not, and no run of it was begun since its time.
+    Its time has come since it stands in the schedule, its deadline has not, and no run of it was begun since its
+    time: one that was refused for its settings was not.
     """
     due_at = due.last(job.cron, job.zone, now)
     seen = scheduled_jobs.first_seen(db, job.schedule, {job.name: job.timing}, times.epoch(now))[job.name]
     if due_at is None or now >= due_at + job.within or _is_before(due_at, times.from_epoch(seen)):
         return False
-    return job_runs.of_schedule(db, job.name, times.epoch(due_at - CLOCKS_DIFFER)) is None
+    return job_runs.of_schedule(db, job.name, times.epoch(due_at - CLOCKS_DIFFER), begun=True) is None

@@ -80,7 +80,7 @@ def _send(db: Database, settings: Settings, waiting: Sequence[int]) -> str:
     from mailer.delivery import deliver, reachable
 
     try:
-        with reachable(check(MailSettings.load(), settings).usable()) as account:
+        with reachable(check(MailSettings.load(), settings, links=False).usable()) as account:
             for mail_id in waiting:
                 given = {"account": account, "settings": settings, "ring": None, "clock": times.now, "trace": False}
                 report = deliver(db, **given, mail_id=mail_id)

@@ -7,6 +7,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -17,7 +18,7 @@ from zoneinfo import available_timezones
 from notebooks import jobs
 from notebooks.parameters import kinds
 from notebooks.parameters.cell import Parameter
-from notebooks.runner import Limits
+from notebooks.runner import Limits, settings_secrets
 from notebooks.schedule import due, spans
 from store import places
 from store.errors import Finding, Refusal, SettingsError
@@ -280,12 +281,17 @@ def _checked(
     place: str, name: str, texts: list[str], folder: Path, told: set[str], findings: list[Finding]
 ) -> jobs.Job | None:
     """The job as the runner's own reader of parameters sees it; what that finds is told with the job's name."""
+    job, more = None, []
     try:
-        return jobs.job(name, texts, folder)
+        job = jobs.job(name, texts, folder)
     except SettingsError as refused:
-        more = (replace(finding, id=f"{place}.{finding.id}") for finding in refused.findings)
-        findings += [finding for finding in more if finding.id not in told]
-        return None
+        more = refused.findings
+    # Settings that cannot be read are no fault of the schedule.
+    with suppress(SettingsError):
+        more += settings_secrets.held_by(job.values) if job else ()
+    of_job = (replace(finding, id=f"{place}.{finding.id}") for finding in more)
+    findings += [finding for finding in of_job if finding.id not in told]
+    return None if more else job
 
 
 def _shown(value: object) -> str:
