@@ -4,13 +4,14 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from random import random
 
 from mailer import sandbox
 from mailer.account import RESEND, SANDBOX, Account
+from mailer.interrupts import finished_first
 from mailer.worker import LARGEST_GROUP, Post, Tally, Worker
 from store import accounts, outbox, times
 from store.accounts import Pause
@@ -84,12 +85,13 @@ def deliver(
     """Sends everything that is due, or what is of one interview, or one mail; then returns.
 
     Any number of these may run at once, anywhere. An alert to ops needs no `ring`. `progress` counts candidates' mails.
-    Mails that are to be tried again later stay queued for a later run. Raises StoreError if the record cannot be used.
+    Mails that are to be tried again later stay queued for a later run. Who gives a `stop` sets it to have mails on the
+    line ended and no other begun; else an interrupt does that, and KeyboardInterrupt follows.
+    Raises StoreError if the record cannot be used.
     """
-    with reachable(account) as account:
+    with reachable(account) as account, nullcontext(stop) if stop else finished_first() as stop:
         post = Post(
-            db, account, settings, ring, lambda: times.epoch(clock()), Scope(interview_id, mail_id), trace, progress,
-            stop or threading.Event(),
+            db, account, settings, ring, lambda: times.epoch(clock()), Scope(interview_id, mail_id), trace, progress, stop,
         )  # fmt: skip
         return _report(post, _run_workers(post, _connections(post)))
 

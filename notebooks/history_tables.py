@@ -11,6 +11,7 @@ from IPython.display import HTML
 from notebooks import history_steps, tables
 from notebooks.colours import BAD, GOOD, OTHER, WAITS
 from notebooks.history_steps import DONE, FAILED, KINDS, RUNNING, STOPPED, Looked
+from notebooks.job_listing import telling
 from notebooks.tables import counted
 from store import alerts, places, times
 from store.job_runs import DIED, JobRunRow
@@ -107,7 +108,7 @@ def _who(row: JobRunRow) -> str:
 
 
 def _given(row: JobRunRow) -> str:
-    text = ", ".join(f"{name}={value}" for name, value in row.parameters.items() if value != "")
+    text = ", ".join(f"{name}={value}" for name, value in telling(row.parameters).items())
     return text if len(text) <= _LONGEST_TEXT else f"{text[: _LONGEST_TEXT - 3]}..."
 
 

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from notebooks.parameters import LOG_FILE, kinds
 from notebooks.parameters.cell import Parameter, Sheet
@@ -26,7 +26,8 @@ def description(sheet: Sheet) -> str:
     table = columns([(one.name, kinds.shown(one.kind), _default(one), one.meaning) for one in taken])
     needed = "".join(f" {one.name}=VALUE" for one in taken if one.is_required)
     parts = [sheet.title, sheet.purpose, "Parameters:", table or "  none"]
-    return "\n\n".join([*parts, f"To run it: python -m notebooks run {sheet.name}{needed} [name=value ...]"])
+    rest = " [name=value ...]" if taken else ""
+    return "\n\n".join([*parts, f"To run it: python -m notebooks run {sheet.name}{needed}{rest}"])
 
 
 def _default(parameter: Parameter) -> str:
@@ -39,7 +40,7 @@ def history(rows: Sequence[JobRunRow]) -> str:
     """A line a run, the newest first; below one that did not end well, what it said."""
     if not rows:
         return "No run is recorded."
-    head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "STARTED BY", "PARAMETERS")
+    head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "COUNTS", "STARTED BY", "PARAMETERS")
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
     for row, line in zip(rows, lines[1:], strict=True):
@@ -51,12 +52,20 @@ def history(rows: Sequence[JobRunRow]) -> str:
 
 
 def _cells(row: JobRunRow) -> tuple[str, ...]:
-    given = " ".join(f"{name}={shlex.quote(kinds.text(value))}" for name, value in row.parameters.items())
+    given = telling(row.parameters)
+    given = " ".join(f"{name}={shlex.quote(kinds.text(value))}" for name, value in given.items())
     shown = given if len(given) <= _SHOWN_PARAMETERS else f"{given[: _SHOWN_PARAMETERS - 3]}..."
+    counts = ", ".join(f"{name} {count}" for name, count in row.counts.items())
     code = "" if row.exit_code is None else str(row.exit_code)
     job = f" for {row.scheduled_as}" if row.scheduled_as else ""
     who = f"{row.started_by}{job}, {row.user_name}@{row.host}"
-    return (row.name, row.notebook, row.outcome, code, f"{row.seconds:.1f}", who, shown)
+    return (row.name, row.notebook, row.outcome, code, f"{row.seconds:.1f}", counts, who, shown)
+
+
+def telling(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parameters that tell something, first whether the run only looked."""
+    given = {name: value for name, value in parameters.items() if value not in ("", None)}
+    return dict(sorted(given.items(), key=lambda pair: pair[0] != "dry_run"))
 
 
 def history_json(rows: Sequence[JobRunRow]) -> str:

@@ -29,12 +29,14 @@ class Plot(Figure):
 
     about = "plot"
 
-    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
+    def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
         drawn = io.BytesIO()
         self.savefig(drawn, format="png", dpi=_SHARPNESS * _DOTS_PER_INCH, transparent=True)
         width, height = (round(inches * _DOTS_PER_INCH) for inches in self.get_size_inches())
         looks = {"needs_background": "light", "width": width, "height": height, "alt": self.about}
-        return {"image/png": drawn.getvalue(), "text/plain": f"Plot: {self.about}"}, {"image/png": looks}
+        # JupyterLab reads whether it needs a light ground beside the kinds, the page among them.
+        about = {"image/png": looks, "needs_background": "light"}
+        return {"image/png": drawn.getvalue(), "text/plain": f"Plot: {self.about}"}, about
 
 
 def plot(about: str, width: float, height: float, columns: int = 1, rows: int = 1, **more: object) -> tuple[Plot, Axes]:

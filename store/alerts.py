@@ -48,7 +48,8 @@ NO_ADDRESS = (
 class Alert:
     """One mail to ops. The same `key` is queued once; `fix` is the mail's first line, without the words To fix.
 
-    `run_id` is the run whose failure it tells; 0 for none.
+    `run_id` is the run whose failure it tells, 0 for none. Alerts of one `series`, the beginning of their keys, are queued
+    at most once an hour.
     """
 
     key: str
@@ -56,6 +57,7 @@ class Alert:
     fix: str
     facts: Mapping[str, str]
     run_id: int = 0
+    series: str = ""
 
     def to_json(self) -> str:
         """The outbox's form, without the key and the run: no secrets, each text on one line, no longer than a mail needs."""
@@ -98,7 +100,7 @@ def queue(db: Database, settings: Settings, alert: Alert, *, now: float | None =
     with changing(db):
         _wait_for_others(db)
         before = failures.before(db, alert.run_id)
-        if before.is_told:
+        if before.is_told or (alert.series and _is_told_lately(db, alert.series, at)):
             log.info("EMAIL: alert %s: not queued, for the same failure was queued within the hour", alert.key)
             return False
         text = _with_those_before(alert, before).to_json()
@@ -109,6 +111,12 @@ def _wait_for_others(db: Database) -> None:
     # One after another, as SQLite's writers are: who tells of the same failure next is to see this one.
     if not is_sqlite(db):
         fetch(db, "SELECT pg_advisory_xact_lock(?)", (ALERTS_LOCK,))
+
+
+def _is_told_lately(db: Database, series: str, now: float) -> bool:
+    sql = "SELECT 1 FROM notification WHERE substr(alert_key, 1, ?) = ? AND created_at BETWEEN ? AND ? LIMIT 1"
+    # One from later on was queued by a clock that was wrong.
+    return bool(fetch(db, sql, (len(series), series, now - failures.AGAIN_SECONDS, now)))
 
 
 def _with_those_before(alert: Alert, before: failures.Before) -> Alert:

@@ -18,6 +18,15 @@ def test_below_a_run_whose_first_line_says_no_fix_stands_the_first_that_there_is
     assert job_listing.history([row]).splitlines()[2:] == ["      Two rows failed.", "      To fix: book another."]
 
 
+def test_whether_a_run_only_looked_stands_first_and_what_it_did_beside_it():
+    row = replace(
+        ROW, message="", counts={"booked": 200}, parameters={"allow": False, "batch_csv": "", "dry_run": False}
+    )
+    [head, line] = job_listing.history([row]).splitlines()
+    assert line.endswith("dry_run=false allow=false")
+    assert line[head.index("COUNTS") :].startswith("booked 200 ")
+
+
 def test_a_run_without_words_is_one_line_whatever_it_was_given():
     row = replace(ROW, message="", parameters={"note": "a\nb\x1b[31m"})
     [_, line] = job_listing.history([row]).splitlines()

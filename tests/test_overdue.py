@@ -165,6 +165,8 @@ def test_programs_are_told_in_utc(said, office):
     assert (code, one["job"], one["due_at"], one["deadline"]) == (
         1, "nightly", "2026-11-27T02:00:00Z", "2026-11-27T02:45:00Z")  # fmt: skip
     assert (one["last"]["outcome"], one["fix"].partition(";")[0]) == ("failed", "say yes")
+    assert one["last"]["message"] == "No. To fix: say yes."
+    assert "\n      No\n      To fix: say yes; then run it: " in said()[1]
     assert json.loads(out)["died"] == []
 
 

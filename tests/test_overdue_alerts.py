@@ -63,6 +63,18 @@ def test_an_overdue_job_is_mailed_once_with_what_to_do_first(look, office):
     assert queued(office) == [(f"overdue:nightly:{round(DUE.timestamp())}", "sent")]
 
 
+QUARTERLY = schedule_office.JOB.replace("30 7 * * 1-5", "*/15 * * * *").replace("45m", "1m")
+
+
+def test_a_job_that_misses_time_after_time_is_mailed_once_an_hour(look, office):
+    schedule_office.write(office.folder, QUARTERLY)
+    overdue.find(office.db, schedule_office.read(office, QUARTERLY), LATE - timedelta(days=1))
+    for minutes in (0, 15, 30, 45, 60, 75):
+        look(LATE + timedelta(minutes=minutes))
+    assert [key.partition(":")[0] for key, _ in queued(office)] == ["overdue", "overdue"]
+    assert len(mails(office)) == 2
+
+
 def test_the_next_time_that_is_missed_is_another_mail(look, office):
     look()
     look(LATE + timedelta(days=3))

@@ -155,7 +155,7 @@ def test_plots_have_the_page_s_ground_and_lettering_and_marks_that_stand_out_on_
 def test_a_plot_asks_for_a_light_card_in_a_dark_lab_and_says_in_words_what_it_shows():
     data, looks = plot()._repr_mimebundle_()
     assert data["text/plain"] == "Plot: ink & <marks>"
-    assert looks["image/png"]["needs_background"] == "light"
+    assert looks["needs_background"] == looks["image/png"]["needs_background"] == "light"
     assert Image.open(io.BytesIO(data["image/png"])).getpixel((0, 0))[3] == 0
 
 

@@ -75,7 +75,7 @@ def test_what_would_have_to_be_guessed_is_refused_with_what_to_write(text):
 
 def test_everything_wrong_is_told_at_once():
     found = findings_of("days=x", "dryrun=false", "dry_run", "mode=a", "mode=b", "score=1", "score=2")
-    assert list(found) == ["parameters.days", "parameters.dryrun", "parameters", "parameters.mode", "parameters.score",
+    assert list(found) == ["parameters.days", "parameters.dryrun", "parameters.dry_run", "parameters.mode", "parameters.score",
                            "parameters.batch"]  # fmt: skip
     assert found["parameters.dryrun"].fix == "did you mean dry_run?"
     assert found["parameters.mode"].what == "mode is given twice."

@@ -11,8 +11,6 @@ from notebooks.parameters.cell import REQUIRED, Parameter
 from store import places
 from store.errors import Finding, StoreError
 
-EXACT = 2**53 - 1
-"""Beyond it, a browser's numbers are no longer those that were typed (ECMA-262, Number.MAX_SAFE_INTEGER)."""
 _UNCHOSEN = ("(choose)", REQUIRED)
 _NAMES = {"description_width": "11em"}
 _FAULT = f"border-left: 3px solid {BAD}; padding-left: 0.5em; margin: 0 0 0.4em 11.5em; line-height: 1.4"
@@ -76,11 +74,7 @@ def _widget(parameter: Parameter) -> widgets.ValueWidget:
         return widgets.Dropdown(options=choices, value=default, **look)
     if wanted is bool:
         return widgets.Checkbox(value=bool(default), **look)
-    # A number's field always holds a number, so one that may be None or must be given is typed.
-    if wanted in (int, float) and wanted is parameter.kind and not parameter.is_required:
-        kind = widgets.BoundedIntText if wanted is int else widgets.BoundedFloatText
-        if abs(default) <= EXACT:
-            return kind(value=default, min=-EXACT, max=EXACT, **look)
+    # Numbers, too: a field for numbers makes 7 of 7.6, and 1 of 1e3, and says nothing.
     return widgets.Text(value=_typed(default), continuous_update=False, **look)
 
 

@@ -107,6 +107,8 @@ def _misplaced(
     """What is wrong with a parameter before its value is looked at; the value is never repeated."""
     if is_secret(name):
         return _secret(_shown(name))
+    if not is_pair and name in known:
+        return Finding(f"parameters.{name}", f"{name} has no value.", f"write {name}=VALUE.")
     if not is_pair:
         return Finding("parameters", f"{_shown(name)!r} is no parameter.", "write name=value.")
     if name == LOG_FILE:

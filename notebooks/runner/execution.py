@@ -64,8 +64,9 @@ def _run(
     from notebooks.runner.kernel_manager import manager_of
 
     client._RGX_CARRIAGERETURN = _OVERWRITTEN
-    # Its own reading of the parameters cell warns of what is right; they were checked before.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # Its own reading of the parameters cell warns of what is right, and of a kernel that ends nobody learns more by its words.
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    logging.getLogger("traitlets").setLevel(logging.CRITICAL)
     # Its own way writes in place: 4 of 60 kills left half a notebook.
     papermill_io.register(str(files.aside), _Saving(files))
     try:

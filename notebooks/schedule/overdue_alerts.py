@@ -42,7 +42,7 @@ def alert_of_mistakes(schedule: Schedule) -> Alert:
 
 
 def alert_of(one: OverdueJob) -> Alert:
-    """What ops are told of an overdue job; another due time of the same job is another alert."""
+    """What ops are told of an overdue job; another due time of the same job is another alert, an hour later at the earliest."""
     zone, last = one.job.zone, one.last
     if last and one.was_started and (own := alerts.of_run(last)):
         return own
@@ -53,8 +53,9 @@ def alert_of(one: OverdueJob) -> Alert:
         "Deadline": shown(one.deadline, zone),
         "Last run": "never" if last is None else f"{shown(times.from_epoch(last.started_at), zone)}, {last.outcome}",
     }
-    key = f"overdue:{one.job.name}:{round(times.epoch(one.due_at))}"
-    return Alert(key, f"{one.job.name} is overdue", one.fix, facts)
+    series = f"overdue:{one.job.name}:"
+    key = f"{series}{round(times.epoch(one.due_at))}"
+    return Alert(key, f"{one.job.name} is overdue", one.fix, facts, series=series)
 
 
 def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from notebooks.schedule.listing import columns, shown
 from notebooks.schedule.overdue import OverdueJob
 from notebooks.schedule.reading import Schedule
-from store import times
+from store import failures, times
 from store.job_runs import JobRunRow
 
 
@@ -32,7 +32,7 @@ def _overdue(found: Sequence[OverdueJob], zone: str) -> str:
     lines = columns([head, *(_cells(one) for one in found)]).splitlines()
     told = [f"{len(found)} overdue. Times are those of {zone}.", lines[0]]
     for one, line in zip(found, lines[1:], strict=True):
-        told += [line, f"      To fix: {one.fix}"]
+        told += [line, *(f"      {said}" for said in [_said(one)] if said), f"      To fix: {one.fix}"]
     return "\n".join(told)
 
 
@@ -44,6 +44,11 @@ def _cells(one: OverdueJob) -> tuple[str, ...]:
     began = shown(times.from_epoch(last.started_at), zone)
     # An older run, however well it ended, is none of this due time.
     return (one.job.name, *times_of, began, last.outcome if one.was_started else f"{last.outcome}, the time before")
+
+
+def _said(one: OverdueJob) -> str:
+    """What the run that was begun for this time said went wrong; empty for none."""
+    return failures.told(one.last.message)[0] if one.last and one.was_started else ""
 
 
 def _died(rows: Sequence[JobRunRow], zone: str) -> str:
@@ -71,4 +76,4 @@ def _facts(one: OverdueJob) -> dict[str, object]:
 
 def _run_facts(row: JobRunRow) -> dict[str, object]:
     moments = {name: times.iso(times.from_epoch(getattr(row, name))) for name in ("started_at", "heartbeat_at")}
-    return {"name": row.name, "notebook": row.notebook, "outcome": row.outcome, **moments}
+    return {"name": row.name, "notebook": row.notebook, "outcome": row.outcome, "message": row.message, **moments}
