@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 import job_office
+import nbformat
 import page_office
 import pytest
 from conftest import need
@@ -31,13 +33,21 @@ def installation(tmp_path):
     own = {name: str(tmp_path / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR",
            "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR", "HOME")}  # fmt: skip
     news = tmp_path / "jupyterlab_settings_dir/@jupyterlab/apputils-extension/notification.jupyterlab-settings"
-    news.parent.mkdir(parents=True)
+    news.parent.mkdir(parents=True, exist_ok=True)
     news.write_text(json.dumps({"fetchNews": "false"}))
     (places.ROOT / "var").mkdir(exist_ok=True)
     # In the project's folder, as in an installation: JupyterLab opens nothing outside.
     with tempfile.TemporaryDirectory(prefix="lab_test_", dir=places.ROOT / "var") as runs_folder:
         given = job_office.environment_of(tmp_path, f"sqlite:///{tmp_path}/interviews.db")
         yield given | own | {"RUNS_FOLDER": runs_folder}
+
+
+@pytest.fixture
+def dark(tmp_path):
+    """Has JupyterLab in its dark theme; to be asked for before the page."""
+    themes = tmp_path / "jupyterlab_settings_dir/@jupyterlab/apputils-extension/themes.jupyterlab-settings"
+    themes.parent.mkdir(parents=True, exist_ok=True)
+    themes.write_text(json.dumps({"theme": "JupyterLab Dark"}))
 
 
 @pytest.fixture
@@ -130,6 +140,22 @@ def test_a_run_in_earnest_wants_the_tick_and_can_be_stopped(page, installation):
     press(page, "Stop")
     page.get_by_text("(exit code 143)").wait_for()
     assert [row.outcome for row in runs(installation)] == ["stopped"]
+
+
+def test_a_plot_stands_on_a_light_card_in_the_dark_theme(dark, page, address, installation):
+    path = Path(installation["RUNS_FOLDER"]) / "plot.ipynb"
+    cell = nbformat.v4.new_code_cell('from notebooks import plot_style\nplot_style.plot("marks", 3, 2)[0]')
+    kernel = {"kernelspec": job_office.KERNEL}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), path)
+    page.goto(f"{address}lab/tree/{path.relative_to(places.ROOT)}?token={TOKEN}")
+    page.get_by_role("tab", name="plot.ipynb").wait_for()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    image = page.locator("img[alt='marks'], .jp-RenderedImage img").first
+    image.wait_for()
+    assert page.locator("body").get_attribute("data-jp-theme-light") == "false"
+    assert image.evaluate("image => getComputedStyle(image).backgroundColor") == "rgb(255, 255, 255)"
 
 
 def test_saving_start_here_after_a_run_changes_nothing_in_its_file(page):
