@@ -79,8 +79,9 @@ def test_what_was_half_written_goes(office, left):
     assert "half" not in files.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("is_replaced", [False, True])
 def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_knows_it(
-    office, left, monkeypatch, caplog
+    office, left, monkeypatch, caplog, is_replaced
 ):
     files, _ = left
     monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
@@ -94,6 +95,14 @@ def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_kno
     assert see_to(office) == []
     assert "waits for a run with the same secrets" in caplog.text
     assert office.files() == ["log", "part.ipynb", "part.secrets"]
+    if is_replaced:
+        os.utime(files.log, (1, 1))
+        assert see_to(office) == [files.name]
+        assert office.files() == ["blocked.ipynb", "blocked.log"]
+        assert office.rows()[0].message.startswith(
+            "Not published, for it was written with secrets that the settings do not"
+        )
+        return
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
     assert see_to(office) == [files.name]
     assert office.files() == ["blocked.ipynb", "blocked.log"]

@@ -29,6 +29,8 @@ MOST = 20
 SECONDS = 60.0
 """So long whoever sees to them waits; a page may take for ever."""
 _YOUNG_SECONDS = 60.0
+_WAIT_SECONDS = 86_400.0
+"""So long somebody with the same settings may come by: their other jobs, or the look for overdue ones."""
 
 
 def publish(db: Database, folder: Path) -> list[str]:
@@ -118,8 +120,7 @@ def _is_empty(files: RunFiles) -> bool:
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
     if not settings_secrets.are_known(files):
-        log.warning("DEBUG: run %s: what it left waits for a run with the same secrets in its settings", files.name)
-        return False
+        return _keep(db, files)
     files.tidy()
     judged = Verdict(outcome, message or _death(outcome, last_sign))
     if is_regular(files.aside) and not _is_whole(files):
@@ -129,6 +130,17 @@ def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sig
         ending.mark(files, judged)
     published = artefacts.publish_left(files, judged)
     job_remains.tell(db, files.name, published.message, counts.read(files.notebook), published.shown)
+    return True
+
+
+def _keep(db: Database, files: RunFiles) -> bool:
+    """What was written with secrets that this process does not know waits for one that does, and is kept back at last."""
+    if time.time() - files.log.stat().st_mtime < _WAIT_SECONDS:
+        log.warning("DEBUG: run %s: what it left waits for a run with the same secrets in its settings", files.name)
+        return False
+    kept = ", ".join(map(places.shown, files.block()))
+    what = "Not published, for it was written with secrets that the settings do not hold any more"
+    job_remains.tell(db, files.name, f"{what}. To fix: look through {kept}.", {}, files.shown())
     return True
 
 

@@ -16,6 +16,7 @@ from store.errors import Finding, StoreError
 from store.settings import Settings
 
 _SALT_BYTES, _MARK_BYTES = 32, 16
+_TOKEN_FILE = "EMAIL_TOKEN_FILE"
 _TOKENS = ("access_token", "refresh_token", "id_token", "token", "client_secret")
 
 
@@ -28,17 +29,23 @@ def secrets() -> dict[str, str]:
     """
     (shared, _), (mail, _) = Settings.load_right_ones(), MailSettings.load_right_ones()
     kept = dict.fromkeys(_ring_keys(shared.session_key_ring.get_secret_value()), "SESSION_KEY_RING")
-    kept |= dict.fromkeys(_tokens(mail.email_token_file.strip()), "EMAIL_TOKEN_FILE")
+    kept |= dict.fromkeys(_tokens(mail.email_token_file.strip()), _TOKEN_FILE)
     redaction.hide_values(kept)
     known = dict.fromkeys(redaction.known_values(), "") | kept | shared.named_secrets() | mail.named_secrets()
     return {secret: name for secret, name in known.items() if secret}
 
 
 def mark(files: RunFiles) -> None:
-    """Leaves beside the run's files by what `are_known` tells; no secret can be read from it. Raises OSError."""
-    salt = os.urandom(_SALT_BYTES)
+    """Leaves beside the run's files by what `are_known` tells; no secret can be read from it. Raises OSError.
+
+    Tokens of the file are left out: an hour later they are others, and worth nothing.
+    """
+    salt, kept = (
+        os.urandom(_SALT_BYTES),
+        (secret for secret, name in secrets().items() if name not in ("", _TOKEN_FILE)),
+    )
     with open(regular_files.made(files.secret_marks), "wb") as file:
-        file.write(salt + b"".join(sorted(_mark(secret, salt) for secret in secrets())))
+        file.write(salt + b"".join(sorted(_mark(secret, salt) for secret in kept)))
 
 
 def are_known(files: RunFiles) -> bool:
