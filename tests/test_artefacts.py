@@ -102,6 +102,15 @@ def test_a_page_that_could_not_be_made_for_a_reason_is_made_when_that_is_gone(of
     assert office.files() == ["html", "ipynb", "log"]
 
 
+def test_a_secret_in_many_places_is_told_with_the_first_and_the_fix_is_not_cut_off(office, monkeypatch):
+    monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
+    office.write(*["import os\nprint(os.environ['EMAIL_HOST_PASSWORD'])"] * 8)
+    result = office.run()
+    assert "cell 4, output 1, cell 5, output 1, cell 6, output 1 and 5 places more: a secret of" in result.message
+    assert result.message.count("a secret of the settings (EMAIL_HOST_PASSWORD)") == 1
+    assert "To fix: take it out of the cell" in result.message
+
+
 @pytest.mark.parametrize(
     "key", [*(key for key, _ in key_samples.ISSUED), key_samples.SESSION_KEY, "https://me:pw12@x.in"]
 )

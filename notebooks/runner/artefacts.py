@@ -16,6 +16,7 @@ _OTHERS_WORDS = (FAILED, WRONG_SETTINGS, KERNEL_DIED)
 """What such a run tells of itself is what a cell or its kernel said: it may hold the secret."""
 
 
+_NAMED_PLACES = 3
 _NO_PAGE = "It has no page, for making one did not end twice; open its notebook."
 
 
@@ -72,13 +73,19 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
     return Published(judged.outcome, message, files.shown())
 
 
+def _listed(at: Sequence[str]) -> str:
+    more = len(at) - _NAMED_PLACES
+    return ", ".join(at[:_NAMED_PLACES]) + (f" and {more} places more" if more > 0 else "")
+
+
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
     kept = files.block()
     names = {path.suffix: path.name for path in kept}
     # One place may hold the same secret in several ways.
-    told = "; ".join(
-        dict.fromkeys(f"{names.get(hit.path.suffix, hit.path.name)}, {hit.place}: {hit.what}" for hit in hits)
-    )
+    found: dict[tuple[str, str], dict[str, None]] = {}
+    for hit in hits:
+        found.setdefault((names.get(hit.path.suffix, hit.path.name), hit.what), {})[hit.place] = None
+    told = "; ".join(f"{name}, {_listed(list(at))}: {what}" for (name, what), at in found.items())
     # No colon after "secret": what follows one is taken for the secret itself, and hidden.
     message = (
         f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in"
