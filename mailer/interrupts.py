@@ -43,8 +43,8 @@ def finished_first() -> Iterator[threading.Event]:
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
         done.set()
-        teller.join()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    teller.join()
     if asked:
         raise KeyboardInterrupt
