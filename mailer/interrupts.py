@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+PATIENCE_SECONDS = 6.0
+"""So long a server's answer is waited for after an interrupt: a run that is stopped has 10 seconds (`runner.watch`)."""
 _LOOK_SECONDS = 0.05
 
 
 @contextmanager
 def finished_first() -> Iterator[threading.Event]:
-    """Gives an event that an interrupt sets; the KeyboardInterrupt follows the block, or comes at once with a second one.
+    """Gives an event that an interrupt sets; the KeyboardInterrupt follows the block, whatever that raises.
 
+    It comes into the block with a second interrupt, and where the block does not end within PATIENCE_SECONDS.
     Only in the main thread, and where an interrupt raises KeyboardInterrupt; elsewhere nothing is changed.
     """
     stop = threading.Event()
@@ -36,12 +39,18 @@ def finished_first() -> Iterator[threading.Event]:
             pass
         if asked:
             stop.set()
+            if not done.wait(PATIENCE_SECONDS):
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     teller = threading.Thread(target=tell, name="interrupts", daemon=True)
     signal.signal(signal.SIGINT, note)
     teller.start()
     try:
         yield stop
+    except Exception as error:
+        if asked:
+            raise KeyboardInterrupt from error
+        raise
     finally:
         done.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from store.database import Database, changing, execute, fetch
+from store.database import Database, changing, execute, fetch, is_sqlite
 from store.errors import StoreError
 from store.job_locks import STALE_SECONDS, clock, lives
 from store.redaction import one_line, redact
@@ -131,6 +131,16 @@ def finish(db: Database, run_id: int, end: JobEnd) -> None:
 def shown_message(message: str) -> str:
     """What is kept of a run's message: without secrets, and without signs that a database or terminal cannot take."""
     return "\n".join(map(one_line, redact(message).split("\n")))[:MESSAGE_CHARS]
+
+
+def settled(db: Database, run_id: int) -> str:
+    """The outcome that was recorded for a run, once whoever records it at this moment is done; empty for none.
+
+    To be called in the transaction that is to record it else.
+    """
+    locked = "" if is_sqlite(db) else " FOR UPDATE"
+    found = fetch(db, f"SELECT outcome FROM job_run WHERE id = ?{locked}", (run_id,))
+    return (found[0][0] or "") if found else ""
 
 
 def outcome_sql(db: Database) -> str:

@@ -17,6 +17,8 @@ from store import redaction, setting_words, times
 from store.errors import Finding, SettingsError
 from store.places import ROOT
 
+_RECORD = "database_url"
+
 
 class FromEnvironment(BaseSettings):
     """Reads upper-case variables from the environment and `.env`; unknown ones are left alone."""
@@ -44,7 +46,7 @@ class FromEnvironment(BaseSettings):
 
         Raises SettingsError where nobody knows in which record: for a wrong DATABASE_URL, and a file that cannot be read.
         """
-        path, findings = given.get("_env_file", cls.model_config["env_file"]), []
+        path, findings, wrong = given.get("_env_file", cls.model_config["env_file"]), [], {}
         try:
             if faults := _env_file_faults(path):
                 raise SettingsError(faults)
@@ -52,13 +54,16 @@ class FromEnvironment(BaseSettings):
                 loaded = cls(**given)
             except ValidationError as error:
                 findings = [_finding(cls, problem) for problem in error.errors()]
-                wrong = {str(problem["loc"][0]) for problem in error.errors()}
-                if "database_url" in wrong:
-                    raise SettingsError(findings) from None
+                wrong = {str(problem["loc"][0]): problem["input"] for problem in error.errors()}
                 loaded = cls(**given | {name: cls.model_fields[name].default for name in wrong})
         except (UnicodeDecodeError, OSError) as error:
             raise SettingsError([setting_words.unreadable(path, error)]) from None
         redaction.hide_values(loaded.named_secrets())
+        if (url := wrong.get(_RECORD)) is not None:
+            redaction.hide_values(
+                _secrets_in(_RECORD, url.get_secret_value() if isinstance(url, SecretStr) else str(url))
+            )
+            raise SettingsError(findings)
         return loaded, findings
 
     def named_secrets(self) -> dict[str, str]:
@@ -71,7 +76,7 @@ def _secrets_in(name: str, value: str) -> list[str]:
     """The secret part of a setting: of an address its password, of the key ring's path nothing, else all of it."""
     if name == "session_key_ring" and not value.lstrip().startswith("{"):
         return []
-    if name == "database_url":
+    if name == _RECORD:
         return _database_passwords(value)
     # Without spaces too: a password pasted with some is used without them.
     return [value, value.replace(" ", "")]
@@ -81,7 +86,7 @@ def _database_passwords(url: str) -> list[str]:
     try:
         parts = urlsplit(url)
     except ValueError:
-        return [url]
+        return [url, url.rpartition("@")[0].rpartition(":")[2]]
     asked = [text for part, text in parse_qsl(parts.query) if part in ("password", "sslpassword")]
     return [parts.password or "", unquote(parts.password or ""), *asked]
 

@@ -190,6 +190,13 @@ def test_a_secret_is_found_as_web_addresses_have_it(hits_in, secret, written):
 
 
 @pytest.mark.parametrize(
+    "text", ["postgresql://app:geh,eim-9Xq@db.acme/prod", "https://bot:p(ss)w0rd9@git.acme/x", "amqp://u:a;b|c?d9@mq/x"]
+)
+def test_a_login_whose_password_has_signs_is_found(hits_in, text):
+    assert hits_in(f"{text}\n") == [("line 1", "a login in a web address")]
+
+
+@pytest.mark.parametrize(
     "text", ["http://localhost:8000,ops@example.com", "http://a.in:80;b@c.in", "http://a.in:8000|b@c"]
 )
 def test_an_address_with_a_port_beside_a_mail_address_is_no_login(hits_in, text):

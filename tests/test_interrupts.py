@@ -3,10 +3,13 @@
 import os
 import signal
 import threading
+import time
 
 import pytest
-from smtp_server import After, SmtpServer, account
+from smtp_server import SILENCE, After, SmtpServer, account
 
+from mailer import interrupts
+from mailer.errors import MailerError
 from mailer.interrupts import finished_first
 
 pytest_plugins = ("post_office",)
@@ -56,6 +59,38 @@ def interrupt_twice():
         assert stop.wait(5)
         signal.raise_signal(signal.SIGINT)
         pytest.fail("The second did not come through.")
+
+
+@pytest.mark.parametrize("step", [".", "BANNER"])
+def test_a_server_that_does_not_answer_is_waited_for_only_so_long_and_the_other_mails_are_free(
+    post, ctrl_c, monkeypatch, step
+):
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    post.book(5)
+
+    def silent(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+        return SILENCE
+
+    began = time.monotonic()
+    with SmtpServer({step: silent}) as server, pytest.raises(KeyboardInterrupt):
+        post.deliver_as(account(server, timeout=20, deadline=30), trace=False)
+    assert time.monotonic() - began < 10
+    # The next one's envelope goes out with a mail's final dot.
+    on_the_line = ["unknown"] * 2 if step == "." else []
+    assert sorted(post.states()) == ["queued"] * (5 - len(on_the_line)) + on_the_line
+
+
+def test_an_interrupt_is_told_where_the_block_ends_with_an_error(ctrl_c):
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_and_fail()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def interrupt_and_fail():
+    with finished_first():
+        signal.raise_signal(signal.SIGINT)
+        raise MailerError("The line is lost.")
 
 
 def test_without_an_interrupt_nothing_is_asked_for(ctrl_c):

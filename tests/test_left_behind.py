@@ -79,6 +79,19 @@ def test_what_was_half_written_goes(office, left):
     assert "half" not in files.log.read_text(encoding="utf-8")
 
 
+def test_what_was_out_with_its_page_stays_so_whatever_the_secrets_are_by_now(office, left, monkeypatch):
+    files, _ = left
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    see_to(office)
+    with monkeypatch.context() as of_run:
+        of_run.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")
+        settings_secrets.mark(files)
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    assert see_to(office) == [files.name]
+    assert office.files() == ["html", "ipynb", "log"]
+    assert office.rows()[0].artefacts.keys() == {"notebook", "page", "log"}
+
+
 @pytest.mark.parametrize("is_replaced", [False, True])
 def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_knows_it(
     office, left, monkeypatch, caplog, is_replaced
@@ -99,8 +112,10 @@ def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_kno
         os.utime(files.log, (1, 1))
         assert see_to(office) == [files.name]
         assert office.files() == ["blocked.ipynb", "blocked.log"]
-        assert office.rows()[0].message.startswith(
-            "Not published, for it was written with secrets that the settings do not"
+        [row] = office.rows()
+        assert row.message.startswith("The run was killed, or its machine went down")
+        assert (
+            "It is not published, for it was written with secrets that the settings do not hold any more" in row.message
         )
         return
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-canary")

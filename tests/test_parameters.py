@@ -100,7 +100,23 @@ def test_a_secret_is_refused_by_its_name_and_its_value_is_not_repeated(text):
 
 
 @pytest.mark.parametrize(
-    "name", ["author", "key", "portal_url", "pass_mark", "compass", "monkey", "spin", "keys", "canary"]
+    "name",
+    [
+        "author",
+        "key",
+        "portal_url",
+        "pass_mark",
+        "compass",
+        "monkey",
+        "spin",
+        "keys",
+        "canary",
+        "sort_key",
+        "group_key",
+        "pin_code",
+        "first_pass",
+        "otp_digits",
+    ],
 )
 def test_a_name_that_only_sounds_like_a_secret_is_none(name):
     assert not is_secret(name)

@@ -201,6 +201,13 @@ def test_an_address_of_the_record_that_cannot_be_read_is_told_with_its_fix_and_s
         assert finding.what.startswith("DATABASE_URL: cannot be read as an address")
         assert "%5B for [" in finding.what
         assert "Secret" not in finding.line()
+    assert redact(f"it is {url.rpartition('@')[0].rpartition(':')[2]}") == "it is ***" or "@h:x" in url
+
+
+def test_the_other_secrets_are_hidden_though_the_address_of_the_record_cannot_be_read():
+    with pytest.raises(SettingsError):
+        Settings.load(database_url="postgresql://u:p[x@h/n", ops_token="abcdefghij0123456789XYZ", _env_file=None)
+    assert redact("abcdefghij0123456789XYZ") == "***"
 
 
 def test_wrong_settings_are_told_beside_the_right_ones_and_have_their_defaults():

@@ -4,8 +4,9 @@ import re
 
 _SECRET = re.compile(
     r"passw(?:or)?d|pass_?(?:word|phrase|code)|pwd|secret|token|credential|bearer|cookie|authorization|jwt"
-    r"|session_?key|api_?key|[a-z0-9]_key$|(?:database|db|conn\w*)_?(?:url|uri|string)"
-    r"|(?:^|_)(?:auth|otp|pin|dsn)(?:_|$)|(?:^|_|user|db)(?:pass|pw)\d*$",
+    r"|session_?key|(?:api|access|client|private|signing|encryption|master|secret|ssh|dkim|account|storage)_?key"
+    r"|(?:database|db|conn\w*)_?(?:url|uri|string)|(?:^|_)(?:auth|dsn)(?:_|$)|(?:^|_)(?:otp|pin)$"
+    r"|(?:^|(?:mail|smtp|imap|db|user|login|account)_?)(?:pass|pw)\d*$",
     re.IGNORECASE,
 )
 

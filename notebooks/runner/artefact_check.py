@@ -19,7 +19,7 @@ _SHORTEST_CODED = 8
 """A shorter piece of base64 would turn up in a picture's letters by chance."""
 SECRET = "a secret of the settings"
 _ESCAPE = re.compile("%[0-9A-F]{2}")
-_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>,;|()?]{3,80}@[\w\[]")
+_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*|\d{1,5}[,;|)?])[^\s/@\"'<>]{3,80}@[\w\[]")
 _EMBEDDED = re.compile(
     r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/]*={0,2}", re.ASCII
 )

@@ -8,6 +8,7 @@ from notebooks.runner import page, verdict
 from notebooks.runner.artefact_check import ArtefactCheck, Hit
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
+from notebooks.runner.settings_secrets import secrets
 from notebooks.runner.verdict import Verdict
 from store import places
 from store.job_runs import BLOCKED, FAILED, KERNEL_DIED, WRONG_SETTINGS
@@ -48,9 +49,6 @@ def publish_left(files: RunFiles, judged: Verdict) -> Published:
 
 
 def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Published:
-    # Here, for reading settings takes time that the kernel's start need not wait for.
-    from notebooks.runner.settings_secrets import secrets
-
     check = ArtefactCheck(secrets())
     if hits := [hit for path in written for hit in check.hits(path)]:
         return _blocked(files, hits, judged)

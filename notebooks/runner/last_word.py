@@ -91,11 +91,10 @@ class LastWord:
 
     def _record(self, end: JobEnd, is_again: bool) -> JobEnd:
         """The end of the run, its alert and the end of its lock, in one transaction; gives the end as it is recorded."""
-        told = job_runs.of_id(self._db, self.begun.run_id) if is_again else None
-        if told and told.ended_at is not None:
-            # It was written, and only the answer was lost.
-            return end if told.outcome == end.outcome else _overtaken(end)
         with database.changing(self._db):
+            if is_again and (told := job_runs.settled(self._db, self.begun.run_id)):
+                # It was written, and only the answer was lost.
+                return end if told == end.outcome else _overtaken(end)
             job_runs.finish(self._db, self.begun.run_id, end)
             if self.begun.lock and not job_locks.release(self._db, self.begun.lock):
                 end = _overtaken(end)

@@ -119,10 +119,11 @@ def _is_empty(files: RunFiles) -> bool:
 
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
-    if not settings_secrets.are_known(files):
-        return _keep(db, files)
-    files.tidy()
     judged = Verdict(outcome, message or _death(outcome, last_sign))
+    # With its page everything of it was out.
+    if not is_regular(files.page) and not settings_secrets.are_known(files):
+        return _keep(db, files, judged)
+    files.tidy()
     if is_regular(files.aside) and not _is_whole(files):
         # It may be empty: papermill had not begun.
         os.replace(files.aside, files.torn) if files.aside.stat().st_size else files.aside.unlink()
@@ -133,14 +134,14 @@ def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sig
     return True
 
 
-def _keep(db: Database, files: RunFiles) -> bool:
+def _keep(db: Database, files: RunFiles, judged: Verdict) -> bool:
     """What was written with secrets that this process does not know waits for one that does, and is kept back at last."""
     if time.time() - files.log.stat().st_mtime < _WAIT_SECONDS:
         log.warning("DEBUG: run %s: what it left waits for a run with the same secrets in its settings", files.name)
         return False
     kept = ", ".join(map(places.shown, files.block()))
-    what = "Not published, for it was written with secrets that the settings do not hold any more"
-    job_remains.tell(db, files.name, f"{what}. To fix: look through {kept}.", {}, files.shown())
+    what = "It is not published, for it was written with secrets that the settings do not hold any more"
+    job_remains.tell(db, files.name, f"{judged.message} {what}: look through {kept}.".strip(), {}, files.shown())
     return True
 
 

@@ -15,7 +15,7 @@ from store import places, redaction
 from store.errors import Finding, StoreError
 from store.settings import Settings
 
-_SALT_BYTES, _MARK_BYTES = 32, 16
+_SALT_BYTES = 16
 _TOKEN_FILE = "EMAIL_TOKEN_FILE"
 _TOKENS = ("access_token", "refresh_token", "id_token", "token", "client_secret")
 
@@ -40,12 +40,10 @@ def mark(files: RunFiles) -> None:
 
     Tokens of the file are left out: an hour later they are others, and worth nothing.
     """
-    salt, kept = (
-        os.urandom(_SALT_BYTES),
-        (secret for secret, name in secrets().items() if name not in ("", _TOKEN_FILE)),
-    )
-    with open(regular_files.made(files.secret_marks), "wb") as file:
-        file.write(salt + b"".join(sorted(_mark(secret, salt) for secret in kept)))
+    salt = os.urandom(_SALT_BYTES).hex()
+    kept = sorted(_mark(secret, salt) for secret, name in secrets().items() if name not in ("", _TOKEN_FILE))
+    with open(regular_files.made(files.secret_marks), "w", encoding="ascii") as file:
+        file.write("\n".join([salt, *kept]))
 
 
 def are_known(files: RunFiles) -> bool:
@@ -55,15 +53,12 @@ def are_known(files: RunFiles) -> bool:
     """
     if not is_regular(files.secret_marks):
         return True
-    with open(regular_files.opened(files.secret_marks), "rb") as file:
-        content = file.read()
-    salt, marks = content[:_SALT_BYTES], content[_SALT_BYTES:]
-    mine = {_mark(secret, salt) for secret in secrets()}
-    return all(marks[at : at + _MARK_BYTES] in mine for at in range(0, len(marks), _MARK_BYTES))
+    salt, *marks = regular_files.read(files.secret_marks).split("\n")
+    return {_mark(secret, salt) for secret in secrets()}.issuperset(marks)
 
 
-def _mark(secret: str, salt: bytes) -> bytes:
-    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape"), key=salt, digest_size=_MARK_BYTES).digest()
+def _mark(secret: str, salt: str) -> str:
+    return hashlib.blake2b(secret.encode("utf-8", "surrogateescape"), key=salt.encode(), digest_size=16).hexdigest()
 
 
 def held_by(values: Mapping[str, object]) -> Iterable[Finding]:

@@ -112,8 +112,8 @@ def read(path: Path, now: datetime, folder: Path = jobs.FOLDER) -> Schedule:
 def inspect(path: Path, folder: Path = jobs.FOLDER) -> Schedule:
     """What is right in a file, its jobs checked against the notebooks of the folder, and what is not.
 
-    No kernel is started. What comes back depends on the file alone, not on the day: a job that ran for years is not
-    wrong one morning.
+    No kernel is started. What comes back depends on the file and on the secrets of the settings, which no parameter may
+    hold, not on the day: a job that ran for years is not wrong one morning.
     """
     faults: list[Finding] = []
     content = _content(path, faults)
