@@ -1,11 +1,13 @@
 """Rows of runs: what is told of one that goes on, ended or died, and that nothing secret is in them."""
 
+import threading
+import time
 from dataclasses import replace
 
 import peewee
 import pytest
 
-from store import job_runs
+from store import database, job_runs
 from store.database import execute
 from store.errors import StoreError
 from store.job_runs import JobEnd, JobStart
@@ -34,6 +36,28 @@ def test_a_run_that_ended_tells_all_it_left(db):
     [row] = job_runs.read(db)
     assert JobEnd(row.outcome, row.exit_code, row.message, row.counts, row.artefacts, row.peak_memory) == end
     assert row.ended_at >= row.started_at
+
+
+def test_what_is_recorded_at_this_moment_is_waited_for_before_it_is_recorded_again(db, record_url):
+    run_id = job_runs.begin(db, start())
+    assert job_runs.settled(db, run_id) == ""
+    goes_on = threading.Event()
+
+    def record():
+        other = database.connect(record_url)
+        with database.changing(other):
+            job_runs.finish(other, run_id, JobEnd("done", 0))
+            goes_on.set()
+            time.sleep(0.5)
+        other.close()
+
+    thread = threading.Thread(target=record)
+    thread.start()
+    assert goes_on.wait(10)
+    with database.changing(db):
+        assert job_runs.settled(db, run_id) == "done"
+    thread.join()
+    assert job_runs.settled(db, 0) == ""
 
 
 def test_signs_that_a_database_or_a_terminal_cannot_take_are_shown_as_escapes(db):
