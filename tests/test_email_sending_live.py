@@ -32,7 +32,7 @@ def main() -> int:
     try:
         done = verify_here(Asked(recipient))
     except WrongParameters as error:
-        print(*error.lines({RECIPIENT: "LIVE_EMAIL_TO"}), sep="\n", file=sys.stderr)
+        print(*error.lines_for({RECIPIENT: "LIVE_EMAIL_TO"}), sep="\n", file=sys.stderr)
         return PARAMETERS_WRONG
     for row in done.findings:
         print(f"{row.title}: {row.evidence} To fix: {row.fix}")

@@ -74,7 +74,7 @@ def test_a_runner_that_hangs_ends_with_its_outcome_told_and_its_record_follows(o
     assert fetch(office.db, "SELECT count(*) FROM job_lock") == [(0,)]
     assert mails.mail_of(office.db, mails.key_of(row.name)).state == "queued"
     wait_until(lambda: not office.processes())
-    assert office.files() == ["log", "part.ipynb"]
+    assert office.files() == ["log", "part.ipynb", "part.secrets"]
 
     (office.folder / "here").unlink()
     assert office.command("run", "small", "number=2")[0] == 0

@@ -43,7 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         done = verification.verify_here(asked, told=_tell)
     except WrongParameters as error:
-        print(*(f"mailer: {line}" for line in error.lines(OPTIONS)), sep="\n", file=sys.stderr)
+        print(*(f"mailer: {line}" for line in error.lines_for(OPTIONS)), sep="\n", file=sys.stderr)
         return PARAMETERS_WRONG
     if options.transcript:
         print("", *(f"  {line}" for line in done.transcript), sep="\n")

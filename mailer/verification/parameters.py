@@ -42,7 +42,7 @@ class WrongParameters(MailerError):
             Finding(f"parameters.{one.name}", f"{one.name} = {one.given} {one.what}.", one.fix) for one in self.faults
         )
 
-    def lines(self, names: Mapping[str, str]) -> list[str]:
+    def lines_for(self, names: Mapping[str, str]) -> list[str]:
         """A line for each fault, in the words of a command or a program that has other `names` for the parameters."""
         return [f"{names.get(one.name, one.name)}={one.given} {one.what}. To fix: {one.fix}" for one in self.faults]
 
