@@ -132,6 +132,7 @@ def _draw_times(axes: Axes, said: Transcript) -> None:
         axes.plot([start], [reply.number], "o", color=INK, markersize=4)
     end = minute(ended_at(said))
     axes.axvline(end, color=_EMPTY, linewidth=1)
-    axes.set_xlim(-0.02 * end, end * 1.04)
+    shown = end or 1  # An interview that was begun and ended at once still has an axis.
+    axes.set_xlim(-0.02 * shown, shown * 1.04)
     axes.set_title("From the opening (dot) to the last save")
     axes.set_xlabel("minutes since the beginning; the line is the end")
