@@ -2,8 +2,9 @@
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_NAP, LONGEST_TROUBLED_NAP = 2.0, 900.0
 """Seconds between looks into the outbox while following it; and while the mail server is in trouble."""
+_LEAVING_SECONDS = 1.5
+"""So long workers have to settle their mails after an interrupt has waited for their servers (see `interrupts`)."""
 WAITING = "waiting"
 NAMED = 20
 """So many interviews are named in the line that says which mails wait."""
@@ -107,17 +110,19 @@ def _connections(post: Post) -> int:
 def _run_workers(post: Post, count: int) -> Tally:
     workers = [Worker(post) for _ in range(count)]
     errors: list[Exception] = []
-    threads = [threading.Thread(target=_work_in_thread, args=(worker, errors), daemon=True) for worker in workers[1:]]
-    for thread in threads:
-        thread.start()
+    # Events, for Python 3.11 takes a thread for ended whose join() was interrupted.
+    ended = {worker: threading.Event() for worker in workers[1:]}
     try:
-        _work(workers[0])
+        for worker, is_over in ended.items():
+            threading.Thread(target=_help, args=(worker, errors, is_over), daemon=True).start()
+        _work_noting(workers[0], errors)
+        for is_over in ended.values():
+            is_over.wait()
     except BaseException:
+        # Only an interrupt that does not wait any longer.
         post.stop.set()
+        _leave(ended)
         raise
-    finally:
-        for thread in threads:
-            thread.join()
     if errors:
         raise errors[0]
     able = [worker for worker in workers if not worker.tally.line_trouble]
@@ -142,14 +147,30 @@ def _work(worker: Worker) -> None:
         worker.close()
 
 
-def _work_in_thread(worker: Worker, errors: list[Exception]) -> None:
+def _work_noting(worker: Worker, errors: list[Exception]) -> None:
     try:
         _work(worker)
-    except Exception as error:  # noqa: BLE001 - raised again by the thread that waits for all workers
+    except Exception as error:  # noqa: BLE001 - raised again when all workers have ended
         worker.post.stop.set()
         errors.append(error)
+
+
+def _help(worker: Worker, errors: list[Exception], is_over: threading.Event) -> None:
+    try:
+        _work_noting(worker, errors)
     finally:
         worker.post.db.close()
+        is_over.set()
+
+
+def _leave(ended: Mapping[Worker, threading.Event]) -> None:
+    """Has the workers in threads settle their mails without their server's answers, or settles them in their place."""
+    until = time.monotonic() + _LEAVING_SECONDS
+    for worker in ended:
+        worker.cut()
+    for worker, is_over in ended.items():
+        if not is_over.wait(max(until - time.monotonic(), 0)):
+            worker.let_go()
 
 
 def _report(post: Post, tally: Tally) -> DeliveryReport:

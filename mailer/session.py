@@ -103,6 +103,11 @@ class Session:
                 self._note("quit", fault.kind)
         self._drop()
 
+    def cut(self) -> None:
+        """Ends the line, from another thread: whoever waits there for an answer is told that the line is lost."""
+        if self._wire is not None:
+            self._wire.cut()
+
     def connect(self, ends_at: float) -> None:
         """Connects to the first address that answers."""
         account = self._account

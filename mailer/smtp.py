@@ -54,7 +54,8 @@ class Conversation(Session):
             if lost is not None:
                 yield self._never_sent(lost.letter)
             for letter in waiting:
-                yield self._never_sent(letter)
+                # One that was not to go anyway lost nothing by the line.
+                yield self._stopped(letter) or self._never_sent(letter)
         finally:
             if flight is not None:
                 # The caller went away while a DATA was open: closed without its dot, nothing of it is sent.

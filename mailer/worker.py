@@ -123,6 +123,7 @@ class Worker:
         self._group, self._fruitless = FIRST_GROUP, 0
         self._recovered_at = -RECOVER_SECONDS
         self._lease_until = 0.0
+        self._open: dict[int, OutboxMail] = {}
         self._begun: set[int] = set()
 
     def step(self) -> float | None:
@@ -144,6 +145,18 @@ class Worker:
         if self._conversation is not None:
             self._conversation.close()
             self._conversation = None
+
+    def cut(self) -> None:
+        """From another thread: ends the line, so that a worker who waits for an answer there settles its mails at once."""
+        if (conversation := self._conversation) is not None:
+            conversation.cut()
+
+    def let_go(self) -> None:
+        """From another thread, after `stop`: settles the mails of a worker who does not come back from where it waits.
+
+        What it does with them later is nothing any more, for they are not its own then.
+        """
+        self._let_go(list(self._open.values()))
 
     def _recover(self, now: float) -> None:
         # Leases last for minutes: looking for expired ones before every group would only cost.
@@ -169,16 +182,16 @@ class Worker:
         if self.post.trace:
             for mail in mails:
                 attempts.log_start(mail, self.post.account)
-        open_mails = {mail.id: mail for mail in mails}
         self._begun.clear()
+        self._open = {mail.id: mail for mail in mails}
         try:
             if self._connect(mails):
                 began = time.monotonic()
-                self._send(open_mails, now)
+                self._send(self._open, now)
                 self._resize(time.monotonic() - began)
-            open_mails.clear()
+            self._open.clear()
         finally:
-            self._let_go(open_mails.values())
+            self._let_go(self._open.values())
 
     def _let_go(self, mails: Iterable[OutboxMail]) -> None:
         """Whatever stopped this worker: a mail that was on the line is unknown, the others are free at once."""
@@ -192,7 +205,9 @@ class Worker:
         if self._conversation is not None and self._conversation.alive:
             return True
         try:
-            self._conversation = Conversation(self.post.account).open()
+            # Known before it is open: it may be cut while the server's greeting is waited for.
+            self._conversation = Conversation(self.post.account)
+            self._conversation.open()
         except Refused as refused:
             self._no_connection(mails, refused.failure)
             return False

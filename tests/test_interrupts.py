@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 
 import pytest
 from smtp_server import SILENCE, After, SmtpServer, account
@@ -11,6 +12,7 @@ from smtp_server import SILENCE, After, SmtpServer, account
 from mailer import interrupts
 from mailer.errors import MailerError
 from mailer.interrupts import finished_first
+from mailer.worker import Worker
 
 pytest_plugins = ("post_office",)
 
@@ -79,6 +81,62 @@ def test_a_server_that_does_not_answer_is_waited_for_only_so_long_and_the_other_
     # The next one's envelope goes out with a mail's final dot.
     on_the_line = ["unknown"] * 2 if step == "." else []
     assert sorted(post.states()) == ["queued"] * (5 - len(on_the_line)) + on_the_line
+
+
+def silent_after(seconds):
+    """An answer that never comes, and an interrupt of this process so long after it was first waited for."""
+    asked = []
+
+    def answer(*_):
+        if not asked:
+            asked.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
+            asked[0].start()
+        return SILENCE
+
+    return answer
+
+
+@pytest.mark.parametrize("step", [".", "BANNER"])
+def test_no_connection_of_several_is_waited_for_longer_and_none_keeps_its_mails(post, ctrl_c, monkeypatch, step):
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    post.book_file(600)
+    began = time.monotonic()
+    with SmtpServer({step: silent_after(2)}) as server, pytest.raises(KeyboardInterrupt):
+        post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
+    assert time.monotonic() - began < 12
+    states = Counter(post.states())
+    assert set(states) <= {"queued", "unknown"}
+    on_the_line = len(server.connections) if step == "." else 0
+    # The next one's envelope goes out with a mail's final dot; the thread that is interrupted cannot tell them apart.
+    assert on_the_line <= states["unknown"] <= on_the_line + (step == ".")
+    assert len(server.connections) == 4
+
+
+def test_a_connection_that_is_silent_while_the_others_are_done_is_left_too(post, ctrl_c, monkeypatch):
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    post.book_file(600)
+    silent = silent_after(0.7)
+    began = time.monotonic()
+    with (
+        SmtpServer({".": lambda _, count: silent() if count == 5 else None}) as server,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
+    assert time.monotonic() - began < 12
+    states = Counter(post.states())
+    # The server has the mail that it says nothing to.
+    assert (set(states), states["sent"] + 1) == ({"queued", "unknown", "sent"}, len(server.delivered))
+
+
+def test_the_mails_of_a_worker_that_does_not_come_back_are_settled_in_its_place(post, ctrl_c, monkeypatch):
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(Worker, "cut", lambda worker: None)
+    post.book_file(600)
+    began = time.monotonic()
+    with SmtpServer({".": silent_after(2)}) as server, pytest.raises(KeyboardInterrupt):
+        post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
+    assert time.monotonic() - began < 12
+    assert set(post.states()) == {"queued", "unknown"}
 
 
 def test_an_interrupt_is_told_where_the_block_ends_with_an_error(ctrl_c):
