@@ -113,8 +113,11 @@ def _wait_for_others(db: Database) -> None:
         fetch(db, "SELECT pg_advisory_xact_lock(?)", (ALERTS_LOCK,))
 
 
+_OF_SERIES = "substr(alert_key, 1, ?) = ?"
+
+
 def _is_told_lately(db: Database, series: str, now: float) -> bool:
-    sql = "SELECT 1 FROM notification WHERE substr(alert_key, 1, ?) = ? AND created_at BETWEEN ? AND ? LIMIT 1"
+    sql = f"SELECT 1 FROM notification WHERE {_OF_SERIES} AND created_at BETWEEN ? AND ? LIMIT 1"
     # One from later on was queued by a clock that was wrong.
     return bool(fetch(db, sql, (len(series), series, now - failures.AGAIN_SECONDS, now)))
 
@@ -142,6 +145,13 @@ def mail_of(db: Database, key: str) -> AlertMail | None:
     """The mail of the alert with this key; None if none was queued."""
     found = fetch(db, "SELECT id, state, reply, fix FROM notification WHERE alert_key = ?", (key,))
     return AlertMail(found[0][0], found[0][1], found[0][2] or "", found[0][3] or "") if found else None
+
+
+def waiting_mails(db: Database, alert: Alert) -> list[int]:
+    """The ids of the mails of this alert, and of others of its series, that are yet to be sent."""
+    series = alert.series or alert.key
+    sql = f"SELECT id FROM notification WHERE state = 'queued' AND (alert_key = ? OR {_OF_SERIES}) ORDER BY id"
+    return [mail_id for (mail_id,) in fetch(db, sql, (alert.key, len(series), series))]
 
 
 def of_run(row: JobRunRow) -> Alert | None:

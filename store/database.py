@@ -313,7 +313,8 @@ def explained(db: Database) -> Iterator[None]:
     except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.Error, psycopg.Error) as error:
         names = [kind.__name__ for kind in type(error).__mro__]
         about_rows = next((_ROW_ERRORS[name] for name in names if name in _ROW_ERRORS), None)
-        if about_rows is None:
+        # One that comes while there is no connection is about DATABASE_URL: an option that the driver does not know.
+        if about_rows is None or db.is_closed():
             _drop_lost_connection(db)
             raise _first_trouble(db, error) or _explain(db, error) from error
         # PostgreSQL's further lines, and the errors this one comes from, show rows with what candidates wrote in them.

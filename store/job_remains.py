@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from store.bulk import values
 from store.database import Database, among, changing, execute, fetch
-from store.job_runs import DIED, outcome_sql, shown_message
+from store.job_runs import DIED, JobEnd, outcome_sql, shown_message
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
@@ -28,6 +28,13 @@ def ending(db: Database, name: str) -> tuple[str, str, float] | None:
     sql = f"SELECT {outcome_sql(db)}, message, heartbeat_at FROM job_run WHERE name = ?"
     found = fetch(db, sql, (name,))
     return (found[0][0], found[0][1], float(found[0][2])) if found else None
+
+
+def settle(db: Database, name: str, end: JobEnd, ended_at: float) -> None:
+    """Records the end of a run that could not tell it itself, at the time (epoch seconds) when it came."""
+    sql = "UPDATE job_run SET ended_at = ?, outcome = ?, exit_code = ?, peak_memory = ? WHERE name = ? AND ended_at IS NULL"
+    with changing(db):
+        execute(db, sql, (ended_at, end.outcome, end.exit_code, end.peak_memory, name))
 
 
 def tell(

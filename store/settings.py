@@ -123,8 +123,8 @@ def _database_url(url: SecretStr) -> SecretStr:
         _ = urlsplit(url.get_secret_value()).port
     except ValueError:
         raise ValueError(
-            "cannot be read as an address; write it like postgresql://user:password@host/name, and signs in the password"
-            " that are no letters or digits in percent form (%5B for [, %40 for @)"
+            "cannot be read as an address; write it like postgresql://user:password@host:5432/name, with one host, a port"
+            " up to 65535, and signs in the password that are no letters or digits in percent form (%5B for [, %40 for @)"
         ) from None
     return url
 

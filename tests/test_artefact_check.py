@@ -190,14 +190,32 @@ def test_a_secret_is_found_as_web_addresses_have_it(hits_in, secret, written):
 
 
 @pytest.mark.parametrize(
-    "text", ["postgresql://app:geh,eim-9Xq@db.acme/prod", "https://bot:p(ss)w0rd9@git.acme/x", "amqp://u:a;b|c?d9@mq/x"]
+    "text",
+    [
+        "postgresql://app:geh,eim-9Xq@db.acme/prod",
+        "https://bot:p(ss)w0rd9@git.acme/x",
+        "amqp://u:a;b|c?d9@mq/x",
+        "postgresql://bob:2024?Geheim9Xq@db.acme/prod",
+        "amqp://u:1234,S3cretPw@mq/x",
+        "https://bot:7;hunter22@git.acme",
+        "smtp://first.last:2024-geheim@mail.in",
+    ],
 )
 def test_a_login_whose_password_has_signs_is_found(hits_in, text):
     assert hits_in(f"{text}\n") == [("line 1", "a login in a web address")]
 
 
 @pytest.mark.parametrize(
-    "text", ["http://localhost:8000,ops@example.com", "http://a.in:80;b@c.in", "http://a.in:8000|b@c"]
+    "text",
+    [
+        "http://localhost:8000,ops@example.com",
+        "http://a.in:80;b@c.in",
+        "http://a.in:8000|b@c",
+        r"'http://localhost:8000\nops@example.com'",
+        "smtp://localhost:1025=a@b",
+        "http://127.0.0.1:8000&#x27;ops@e.com",
+        "http://[::1]:8000?mail=ops@e.com",
+    ],
 )
 def test_an_address_with_a_port_beside_a_mail_address_is_no_login(hits_in, text):
     assert hits_in(f"{text}\n") == []

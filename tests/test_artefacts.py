@@ -106,7 +106,7 @@ def test_a_secret_in_many_places_is_told_with_the_first_and_the_fix_is_not_cut_o
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "correct-horse-battery")
     office.write(*["import os\nprint(os.environ['EMAIL_HOST_PASSWORD'])"] * 8)
     result = office.run()
-    assert "cell 4, output 1, cell 5, output 1, cell 6, output 1 and 5 places more: a secret of" in result.message
+    assert "cell 4, output 1, cell 5, output 1, cell 6, output 1 and 5 more: a secret of" in result.message
     assert result.message.count("a secret of the settings (EMAIL_HOST_PASSWORD)") == 1
     assert "To fix: take it out of the cell" in result.message
 

@@ -42,6 +42,12 @@ def test_an_address_that_is_none_is_one_clear_line_without_the_password(url, say
     assert says in trouble(lambda: database.connect(url))
 
 
+@pytest.mark.parametrize("option", ["ssl_mode=require", "bogus=1", "connect_timeout=abc"])
+def test_an_option_of_an_address_that_the_driver_does_not_know_is_told(option):
+    line = trouble(lambda: database.open_record(f"postgresql://u:{SECRET}@127.0.0.1/db?{option}"))
+    assert option.partition("=")[0] in line
+
+
 def test_user_and_password_of_an_address_are_percent_decoded():
     db = database.connect("postgresql://us%40er:p%40ss%2Fw%25rd@host:5433/name")
     assert (db.database, db.connect_params["user"], db.connect_params["password"], db.connect_params["port"]) == (

@@ -10,7 +10,7 @@ from notebooks.runner.heart import Heart
 from store import database, job_locks, job_runs
 from store.database import execute
 from store.errors import DatabaseUnusable
-from store.job_runs import OVERTAKEN, JobStart
+from store.job_runs import FAILED, JobStart
 
 START = JobStart("20261129T050000Z_0001", "small", "key", {}, "cron", "ops", "host", 1, "v1")
 
@@ -47,8 +47,8 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_another_may_take_it(
     with one:
         assert not watched.came.wait(0.1)
         assert watched.came.wait(5)
-    assert watched.told[0][0] == OVERTAKEN
-    assert "another run may begin: The record cannot be reached." in watched.told[0][1]
+    assert watched.told[0][0] == FAILED
+    assert "another run might have begun: The record cannot be reached." in watched.told[0][1]
 
 
 def test_each_beat_looks_at_the_kernel_s_memory(beating):
@@ -83,7 +83,7 @@ def test_a_heart_that_breaks_off_stops_the_run(beating, monkeypatch):
     one, watched, _ = beating()
     with one:
         assert watched.came.wait(5)
-    assert watched.told == [(OVERTAKEN, "The heartbeat of this run broke off.")]
+    assert watched.told == [(FAILED, "The heartbeat of this run broke off, so another run might have begun.")]
 
 
 @pytest.mark.parametrize("record_url", ["postgresql"], indirect=True)

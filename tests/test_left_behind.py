@@ -15,7 +15,7 @@ import nbformat
 import pytest
 from job_office import JobOffice
 
-from notebooks.runner import left_behind, page, settings_secrets
+from notebooks.runner import left_behind, page, settings_secrets, unrecorded
 from notebooks.runner.run_files import RunFiles
 from store import job_runs, redaction
 from store.database import execute
@@ -109,7 +109,11 @@ def test_what_was_written_with_a_secret_that_nobody_here_knows_waits_for_who_kno
     assert "waits for a run with the same secrets" in caplog.text
     assert office.files() == ["log", "part.ipynb", "part.secrets"]
     if is_replaced:
+        # The log's last line is no sign of life.
         os.utime(files.log, (1, 1))
+        assert see_to(office) == []
+        execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 90000")
+        (files.folder / f"{files.name}.part.new").write_text("half", encoding="utf-8")
         assert see_to(office) == [files.name]
         assert office.files() == ["blocked.ipynb", "blocked.log"]
         [row] = office.rows()
@@ -305,6 +309,48 @@ def test_a_page_that_took_its_maker_along_twice_is_not_tried_again(office, left)
     assert office.files() == ["ipynb", "log"]
     assert office.rows()[0].message.endswith("It has no page, for making one did not end twice; open its notebook.")
     assert see_to(office) == []
+
+
+def test_a_page_that_fails_each_time_is_tried_twice(office, left, monkeypatch):
+    tries = []
+
+    def fail(*_):
+        tries.append(1)
+        raise MemoryError
+
+    monkeypatch.setattr(page, "write", fail)
+    for _ in range(4):
+        see_to(office)
+    assert len(tries) == 2
+    assert office.rows()[0].message.endswith("open its notebook.")
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (JobEnd("done", 0, "", {"mails": 3}), ("done", 0, "")),
+        (
+            JobEnd("failed", 1, "3 rows are refused."),
+            ("died", None, "Its end could not be recorded: failed (exit code 1). 3 rows are refused."),
+        ),
+    ],
+)
+def test_an_end_that_the_record_could_not_be_told_is_told_later(office, left, end, told):
+    files, _ = left
+    unrecorded.keep(files, end)
+    assert stat.S_IMODE(files.untold.stat().st_mode) == 0o600
+    assert see_to(office) == [files.name]
+    [row] = office.rows()
+    assert (row.outcome, row.exit_code, row.message) == told
+    assert office.files() == ["html", "ipynb", "log"]
+    assert see_to(office) == []
+
+
+def test_an_end_that_was_half_kept_is_none(office, left):
+    files, _ = left
+    files.untold.write_text('{"end": {"outcome": "do', encoding="utf-8")
+    see_to(office)
+    assert (office.rows()[0].outcome, office.files()) == ("died", ["html", "ipynb", "log"])
 
 
 def test_a_page_that_takes_for_ever_is_left_after_a_while(office, left, monkeypatch):

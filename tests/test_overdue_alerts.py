@@ -9,9 +9,12 @@ from job_office import JobOffice
 from schedule_office import past_run
 
 from notebooks import __main__ as command
+from notebooks.runner import unrecorded
+from notebooks.runner.run_files import RunFiles
 from notebooks.schedule import overdue
 from store import alerts, times
 from store.database import fetch
+from store.job_runs import JobEnd
 from store.settings import Settings
 
 DUE = schedule_office.NOW.replace(hour=2)
@@ -73,6 +76,28 @@ def test_a_job_that_misses_time_after_time_is_mailed_once_an_hour(look, office):
         look(LATE + timedelta(minutes=minutes))
     assert [key.partition(":")[0] for key, _ in queued(office)] == ["overdue", "overdue"]
     assert len(mails(office)) == 2
+
+
+def test_a_mail_that_could_not_go_at_the_first_time_that_was_missed_goes_with_the_next(look, office, monkeypatch):
+    schedule_office.write(office.folder, QUARTERLY)
+    overdue.find(office.db, schedule_office.read(office, QUARTERLY), LATE - timedelta(days=1))
+    with monkeypatch.context() as away:
+        away.setenv("EMAIL_BACKEND", "smtp")
+        look()
+    assert look(LATE + timedelta(minutes=15)) == (1, "")
+    assert ([state for _, state in queued(office)], len(mails(office))) == (["sent"], 1)
+
+
+def test_a_run_that_ended_well_while_the_record_was_away_is_not_mailed_as_died(look, office):
+    past_run(office, DUE, "done")
+    row = past_run(office, DUE + timedelta(minutes=1), "died", scheduled_as="")
+    files = RunFiles(office.runs / row.notebook, row.name)
+    files.folder.mkdir(parents=True)
+    unrecorded.keep(files, JobEnd("done", 0, peak_memory=7))
+    assert look() == (0, "")
+    assert queued(office) == []
+    [told] = [one for one in office.rows() if one.name == row.name]
+    assert (told.outcome, told.exit_code, told.peak_memory) == ("done", 0, 7)
 
 
 def test_the_next_time_that_is_missed_is_another_mail(look, office):

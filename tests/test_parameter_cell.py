@@ -111,7 +111,7 @@ def test_every_notebook_tells_its_title_its_purpose_and_what_each_parameter_mean
 
 
 def test_a_file_that_is_no_notebook_is_told(tmp_path):
-    for number, text in enumerate(("", "[]", '{"cells": 3}', "{")):
+    for number, text in enumerate(("", "[]", '{"cells": 3}', "{", "[" * 100_000)):
         (tmp_path / f"{number}.ipynb").write_text(text)
         with pytest.raises(CellRefused, match=f"{number}.ipynb cannot be read as a notebook"):
             parameter_cell.read_notebook(tmp_path / f"{number}.ipynb")

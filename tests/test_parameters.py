@@ -89,7 +89,7 @@ def test_a_name_that_is_code_is_only_an_unknown_name():
 
 SECRET_NAMES = ("email_host_password", "OPS_TOKEN", "smtp_pwd", "mail_pass", "passphrase", "private_key", "database_url",
                 "record_dsn", "bearer", "authorization", "mail_pw", "userpass", "db_pass2", "client_key", "otp", "jwt",
-                "conn_string")  # fmt: skip
+                "conn_string", "ftp_pass", "postgres_pass", "admin_pass", "host_pass", "key_pass", "root_pw")  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["session_key", *(f"{name}=hunter2hunter2" for name in SECRET_NAMES)])
@@ -115,6 +115,7 @@ def test_a_secret_is_refused_by_its_name_and_its_value_is_not_repeated(text):
         "group_key",
         "pin_code",
         "first_pass",
+        "second_pass",
         "otp_digits",
     ],
 )

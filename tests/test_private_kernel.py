@@ -56,6 +56,36 @@ def test_the_key_of_a_kernel_can_be_read_by_its_user_alone():
     assert modes == [0o600, 0o700]
 
 
+def test_a_sigterm_to_the_kernel_stops_the_run_in_order(db, record_url, tmp_path, monkeypatch):
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
+    office.write("""
+        import os, signal, time
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        finally:
+            print("put away")
+    """)
+    result = office.run()
+    assert (result.outcome, result.exit_code) == ("stopped", 143)
+    assert "put away" in outputs(result.files.notebook)
+
+
+def test_what_a_cell_forked_can_be_ended_by_sigterm_and_the_run_goes_on(db, record_url, tmp_path, monkeypatch):
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
+    office.write("""
+        import multiprocessing, time
+        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        child.start()
+        time.sleep(0.2)
+        child.terminate()
+        child.join(20)
+        print(child.exitcode)
+    """)
+    result = office.run()
+    assert (result.outcome, outputs(result.files.notebook)) == ("done", "-15\n")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with the one that started it")
 def test_a_kernel_ends_with_its_killed_runner_though_it_cannot_look_after_it_itself():
     runner = subprocess.Popen(

@@ -67,11 +67,16 @@ def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office
     monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
     office.write("print(number)")
     result = office.run()
-    assert (result.outcome, result.exit_code, office.files()) == ("done", 0, ALL)
+    assert (result.outcome, result.exit_code, office.files()) == ("done", 0, [*ALL, "part.end"])
     assert result.message.startswith(
-        "The record could not be told, so it will tell this run as died: The record cannot"
+        "The record could not be told, so it tells this run as died for now: The record cannot"
     )
     assert office.rows()[0].outcome == "running"
+    monkeypatch.undo()
+    execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60")
+    left_behind.publish(office.db, office.runs / "small")
+    assert [(row.outcome, row.exit_code, row.message) for row in office.rows()] == [("done", 0, "")]
+    assert office.files() == ALL
 
 
 def test_an_end_that_was_written_though_the_answer_was_lost_is_told_as_it_was(office, monkeypatch):

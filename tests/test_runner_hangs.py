@@ -90,7 +90,7 @@ def test_a_runner_that_hangs_says_so_also_where_the_record_hangs(office):
     code, said, errors = ended(office, HANG + quick + SURRENDER, "--cell-timeout", "1")
     assert (code, said.splitlines()[-1]) == (124, "small: out_of_time (exit code 124)")
     assert "The runner itself hung" in errors
-    assert "The record could not be told, so it will tell this run as died: it had not ended after 0.5 s" in errors
+    assert "The record could not be told, so it tells this run as died for now: it had not ended after 0.5 s" in errors
     assert office.rows()[0].outcome == "running"
     wait_until(lambda: not office.processes())
 

@@ -130,6 +130,6 @@ def test_a_run_whose_row_another_session_holds_is_stopped_before_its_lock_is_ano
             wait_until(heard.exists, 30)
         _, errors = process.communicate(timeout=60)
     other.close()
-    assert process.returncode == 75
-    assert "The record does not answer the heartbeat, so another run may begin." in errors
-    assert office.rows()[0].outcome == "overtaken"
+    assert process.returncode == 1
+    assert "The record did not answer the heartbeat, so another run might have begun." in errors
+    assert office.rows()[0].outcome == "failed"

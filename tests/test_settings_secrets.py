@@ -9,6 +9,7 @@ from key_samples import SESSION_KEY
 
 from notebooks.__main__ import main
 from notebooks.runner import settings_secrets
+from notebooks.runner.run_files import RunFiles
 from store import redaction
 from store.known_secrets import KnownSecrets
 
@@ -17,6 +18,9 @@ from store.known_secrets import KnownSecrets
 def forgetful(monkeypatch):
     """Knows nothing of other tests' secrets, and leaves them none."""
     monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+
+
+BY_CHANCE = "which is so short or plain that it may be there by chance"
 
 
 @pytest.fixture
@@ -66,15 +70,26 @@ def test_the_tokens_of_the_token_file_are_looked_for(monkeypatch, tmp_path, cont
 
 
 @pytest.mark.parametrize(
+    ("name", "is_waited_for"), [("access_token", False), ("refresh_token", True), ("client_secret", True)]
+)
+def test_what_stays_of_a_token_file_is_asked_for_before_publishing(monkeypatch, tmp_path, name, is_waited_for):
+    path, files = tmp_path / "token.json", RunFiles.make(tmp_path / "runs")
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    path.write_text(json.dumps({name: "first-4711-of-two"}), encoding="utf-8")
+    monkeypatch.setenv("EMAIL_TOKEN_FILE", str(path))
+    settings_secrets.mark(files)
+    monkeypatch.setattr(redaction, "_KNOWN", KnownSecrets())
+    path.write_text(json.dumps({name: "second-4711-of-two"}), encoding="utf-8")
+    assert settings_secrets.are_known(files) == (not is_waited_for)
+
+
+@pytest.mark.parametrize(
     ("value", "what"),
     [
         ("a-known-password", "a secret of the settings (EMAIL_HOST_PASSWORD)"),
         ("see a-known-password", "a secret of the settings (EMAIL_HOST_PASSWORD)"),
-        (84736251, "a secret of the settings (IMAP_PASSWORD)"),
-        (
-            "candidates.csv",
-            "a secret of the settings (PGPASSWORD, which is so short that it may be there by chance: choose a longer one)",
-        ),
+        (84736251, f"a secret of the settings (IMAP_PASSWORD, {BY_CHANCE})"),
+        ("candidates.csv", f"a secret of the settings (PGPASSWORD, {BY_CHANCE})"),
         (SESSION_KEY, "a session_key"),
         ("https://me:pw12@example.com", "a login in a web address"),
     ],
@@ -86,6 +101,7 @@ def test_a_value_that_holds_a_secret_is_told_and_not_repeated(monkeypatch, value
     [finding] = settings_secrets.held_by({"note": value, "batch": "monday", "rows": 3})
     assert finding.what == f"note holds {what}, and a notebook is passed around."
     assert str(value) not in finding.line()
+    assert ("longer value" in finding.fix) == (BY_CHANCE in what)
 
 
 def test_a_run_whose_parameter_is_a_known_password_is_refused_before_anything_is_begun(office_of_small, capsys):

@@ -91,7 +91,7 @@ def test_a_run_that_hangs_while_it_tells_its_end_is_ended_too(word, surrendered,
         code, [told] = surrendered()
     assert code == 124
     assert time.monotonic() - began < 10
-    assert "The record could not be told, so it will tell this run as died: the runner hangs" in told.message
+    assert "The record could not be told, so it tells this run as died for now: the runner hangs" in told.message
 
 
 def test_a_hang_before_the_run_had_begun_is_said(word, surrendered, capsys):
@@ -130,4 +130,4 @@ def test_what_the_record_was_not_told_is_said_after_the_longest_message(word, mo
     monkeypatch.setattr(job_runs, "finish", away)
     monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
     result = word.tell(JobEnd("failed", 1, "x" * 1_000_000))
-    assert result.message.endswith("died: The record cannot be reached. To fix: see that it runs.")
+    assert result.message.endswith("died for now: The record cannot be reached. To fix: see that it runs.")

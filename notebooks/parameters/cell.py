@@ -72,7 +72,7 @@ def read_notebook(path: Path) -> Sheet:
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         texts = [(cell["cell_type"], cell["metadata"].get("tags", ()), "".join(cell["source"])) for cell in cells]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"{place} cannot be read as a notebook ({type(error).__name__})."
         raise CellRefused(what, f"restore {place} from the repository.") from error
     about = next((text for kind, _, text in texts if kind == "markdown"), "")

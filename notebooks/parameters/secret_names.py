@@ -6,7 +6,7 @@ _SECRET = re.compile(
     r"passw(?:or)?d|pass_?(?:word|phrase|code)|pwd|secret|token|credential|bearer|cookie|authorization|jwt"
     r"|session_?key|(?:api|access|client|private|signing|encryption|master|secret|ssh|dkim|account|storage)_?key"
     r"|(?:database|db|conn\w*)_?(?:url|uri|string)|(?:^|_)(?:auth|dsn)(?:_|$)|(?:^|_)(?:otp|pin)$"
-    r"|(?:^|(?:mail|smtp|imap|db|user|login|account)_?)(?:pass|pw)\d*$",
+    r"|(?<!first)(?<!second)(?<!last)(?<!max)(?:^|_|mail|smtp|imap|db|user|login|account)(?:pass|pw)\d*$",
     re.IGNORECASE,
 )
 

@@ -19,7 +19,11 @@ _SHORTEST_CODED = 8
 """A shorter piece of base64 would turn up in a picture's letters by chance."""
 SECRET = "a secret of the settings"
 _ESCAPE = re.compile("%[0-9A-F]{2}")
-_LOGIN = re.compile(r"://[^\s:/@\"'<>]{1,80}:(?!\*\*\*|\d{1,5}[,;|)?])[^\s/@\"'<>]{3,80}@[\w\[]")
+_LOGIN = re.compile(
+    r"://(?!(?:localhost|[\w-]+(?:\.[\w-]+)+|\[[0-9A-Fa-f:.]+\]):\d{1,5}[^\w%:@.+*!#$~^-])"
+    r"[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]"
+)
+"""No login is a mail address that follows a host's port after a sign that separates."""
 _EMBEDDED = re.compile(
     r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/]*={0,2}", re.ASCII
 )
@@ -34,13 +38,22 @@ _BLOCK_CHARS = 65_536
 """So much of a log or page is looked at as one; its lines are only where something is found."""
 
 
+class What(str):
+    """What something secret is, never the thing itself; `fix` is what to do where it may be an ordinary word by chance."""
+
+    def __new__(cls, said: str, fix: str = "") -> "What":
+        what = super().__new__(cls, said)
+        what.fix = fix
+        return what
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """Something that must not be published: what it is, never the thing itself, and where it stands."""
 
     path: Path
     place: str
-    what: str
+    what: What
 
 
 class ArtefactCheck:
@@ -65,7 +78,7 @@ class ArtefactCheck:
         found = _in_notebook if path.suffix == ".ipynb" else _in_lines
         return [Hit(path, place, what) for place, what in itertools.islice(found(self, path), _KEPT)]
 
-    def found(self, text: str, before: str = "") -> Iterator[str]:
+    def found(self, text: str, before: str = "") -> Iterator[What]:
         """What is secret in a text; `before` is the end of what stands before it, as `end` gives it."""
         if what := self._secret_in(text, before):
             yield what
@@ -80,28 +93,32 @@ class ArtefactCheck:
         """The last letters of a text, in which a secret may have begun."""
         return (before + _tight(text[-_BLOCK_CHARS:]))[-self._longest :] if self._longest else ""
 
-    def _secret_in(self, text: str, before: str) -> str:
-        """What the secret is called that is in the text; empty for none."""
+    def _secret_in(self, text: str, before: str) -> What | None:
+        """What the secret is called that is in the text; None for none."""
         for shown in {text, html.unescape(text), html.unescape(html.unescape(text))}:
             letters = before + _tight(shown) if self._tight else ""
             found = itertools.chain(
                 (what for form, what in self._tight.items() if form in letters),
                 (what for form, what in self._exact.items() if form in shown),
             )
-            if what := next(found, ""):
+            if what := next(found, None):
                 return what
-        return ""
+        return None
 
 
-def _called(secret: str, name: str) -> str:
-    by_chance = "" if is_no_word(secret) else ", which is so short that it may be there by chance: choose a longer one"
-    return f"{SECRET} ({name}{by_chance})" if name else SECRET
+def _called(secret: str, name: str) -> What:
+    if not name:
+        return What(SECRET)
+    if _is_no_chance(secret):
+        return What(f"{SECRET} ({name})")
+    said = f"{SECRET} ({name}, which is so short or plain that it may be there by chance)"
+    return What(said, f"give {name} a longer value that is no word or number;")
 
 
-def _looks(text: str) -> Iterator[str]:
-    yield from key_patterns.kinds(text)
+def _looks(text: str) -> Iterator[What]:
+    yield from map(What, key_patterns.kinds(text))
     if _LOGIN.search(text):
-        yield "a login in a web address"
+        yield What("a login in a web address")
 
 
 def _tight(text: str) -> str:
@@ -127,7 +144,7 @@ def _forms(secret: str) -> Iterator[str]:
     yield from (inside for inside, _ in in_base64(data) if len(inside) >= _SHORTEST_CODED)
 
 
-def _in_lines(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
+def _in_lines(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, What]]:
     before = ""
     with open(regular_files.opened(path), encoding="utf-8", errors="replace") as file:
         first = 1
@@ -139,7 +156,7 @@ def _in_lines(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
             first += len(lines)
 
 
-def _in_block(check: ArtefactCheck, lines: Sequence[str], first: int, before: str) -> Iterator[tuple[str, str]]:
+def _in_block(check: ArtefactCheck, lines: Sequence[str], first: int, before: str) -> Iterator[tuple[str, What]]:
     for number, line in enumerate(lines, first):
         found = list(check.found(line, before))
         yield from ((f"line {number}", what) for what in found)
@@ -147,7 +164,7 @@ def _in_block(check: ArtefactCheck, lines: Sequence[str], first: int, before: st
         before = "" if found else check.end(line, before)
 
 
-def _in_notebook(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, str]]:
+def _in_notebook(check: ArtefactCheck, path: Path) -> Iterator[tuple[str, What]]:
     for place, text in _texts_of_notebook(json.loads(regular_files.read(path))):
         yield from ((place, what) for what in check.found(text))
 

@@ -60,8 +60,8 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
         else:
             try:
                 page.write(files.notebook, files.page_aside)
-            except Exception:
-                # It is told, and may be tried again.
+            except OSError:
+                # It is told, and may be tried again: a full disk does not stay full.
                 files.end_page()
                 raise
             if hits := check.hits(files.page_aside):
@@ -73,7 +73,7 @@ def _publish(files: RunFiles, judged: Verdict, written: Sequence[Path]) -> Publi
 
 def _listed(at: Sequence[str]) -> str:
     more = len(at) - _NAMED_PLACES
-    return ", ".join(at[:_NAMED_PLACES]) + (f" and {more} places more" if more > 0 else "")
+    return ", ".join(at[:_NAMED_PLACES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
@@ -85,8 +85,9 @@ def _blocked(files: RunFiles, hits: list[Hit], judged: Verdict) -> Published:
         found.setdefault((names.get(hit.path.suffix, hit.path.name), hit.what), {})[hit.place] = None
     told = "; ".join(f"{name}, {_listed(list(at))}: {what}" for (name, what), at in found.items())
     # No colon after "secret": what follows one is taken for the secret itself, and hidden.
+    fixes = dict.fromkeys(hit.what.fix or "take it out of the cell;" for hit in hits)
     message = (
-        f"Not published, for a secret is in {told}. To fix: take it out of the cell; what was written is in"
+        f"Not published, for a secret is in {told}. To fix: {' '.join(fixes)} what was written is in"
         f" {', '.join(map(places.shown, kept))}."
     )
     if not judged.is_good:

@@ -11,7 +11,7 @@ from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import StoreError
 from store.job_locks import HEARTBEAT_SECONDS, STALE_SECONDS, JobLock
-from store.job_runs import OVERTAKEN
+from store.job_runs import FAILED, OVERTAKEN
 
 log = logging.getLogger(__name__)
 _MARGIN_SECONDS = 10.0
@@ -51,7 +51,7 @@ class Heart:
         finally:
             # Without a heartbeat another run would begin beside this one.
             if not self._ended.is_set():
-                self._watch.stop(OVERTAKEN, "The heartbeat of this run broke off.")
+                self._watch.stop(FAILED, "The heartbeat of this run broke off, so another run might have begun.")
             self._db.close()
 
     def _is_stuck(self) -> bool:
@@ -70,7 +70,7 @@ class Heart:
             log.warning("DEBUG: heartbeat: %s", error.line())
             # The next one comes only after a while.
             if time.monotonic() - self._last > STALE_SECONDS - _MARGIN_SECONDS - self._every:
-                self._watch.stop(OVERTAKEN, f"The lock could not be kept, so another run may begin: {error}")
+                self._watch.stop(FAILED, f"The lock could not be kept, so another run might have begun: {error}")
             return
         finally:
             self._beat_began = None

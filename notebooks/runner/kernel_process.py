@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+from types import FrameType
 
 _PR_SET_PDEATHSIG = 1
 """prctl(2): the signal that this process gets when the thread that started it ends."""
@@ -24,6 +25,21 @@ def end_with(parent: int) -> None:
         sys.exit(1)
 
 
+def stop_with(parent: int) -> None:
+    """Hands a SIGTERM on to the runner, which stops in order: one at the machine's end goes to every process."""
+    own = os.getpid()
+
+    def hand_on(number: int, _: FrameType | None) -> None:
+        if os.getpid() == own and os.getppid() == parent:
+            os.kill(parent, number)
+        else:
+            # A copy of this process that a cell made is none of the runner's.
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, hand_on)
+
+
 def import_early(told: str) -> None:
     """Imports what `early_imports` found."""
     # As the kernel sets it later: matplotlib asks for it once.
@@ -36,8 +52,10 @@ def import_early(told: str) -> None:
 
 
 if __name__ == "__main__":
+    runner = int(os.environ["JPY_PARENT_PID"])
     if sys.platform == "linux":
-        end_with(int(os.environ["JPY_PARENT_PID"]))
+        end_with(runner)
+    stop_with(runner)
     # This file's own folder, unless Python was told to leave that out; the kernel looks for modules where it always does.
     if not sys.flags.safe_path:
         del sys.path[0]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from notebooks.bounded_call import CallLeft, call_within
+from notebooks.runner import unrecorded
 from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import EXIT_CODES
@@ -16,7 +17,7 @@ from store.job_locks import JobLock
 from store.job_runs import DONE, OVERTAKEN, JobEnd
 
 _TELL_TRIES, _TELL_SECONDS = 5, 3.0
-_UNTOLD = "The record could not be told, so it will tell this run as died:"
+_UNTOLD = "The record could not be told, so it tells this run as died for now:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class LastWord:
     def tell(self, end: JobEnd) -> Result:
         """Tells it; again while the database is away. If it stays away, the run has ended so all the same."""
         with self._telling:
-            self._result = self._told(*self._tried(end, _TELL_TRIES))
+            self._result = self._told(*self._kept(*self._tried(end, _TELL_TRIES)))
             return self._result
 
     def tell_instead(self, end: JobEnd, seconds: float) -> Result:
@@ -70,8 +71,13 @@ class LastWord:
                 end, untold = call_within(seconds, lambda: self._tried_apart(end))
             except CallLeft as left:
                 untold = f"{_UNTOLD} {left}."
-            self._result = self._told(end, untold)
+            self._result = self._told(*self._kept(end, untold))
         return self._result
+
+    def _kept(self, end: JobEnd, untold: str) -> tuple[JobEnd, str]:
+        if untold and self.begun.lock:
+            unrecorded.keep(self.begun.files, end)
+        return end, untold
 
     def _tried_apart(self, end: JobEnd) -> tuple[JobEnd, str]:
         try:

@@ -14,14 +14,14 @@ from pathlib import Path
 from notebooks import counts
 from notebooks.bounded_call import CallLeft, call_within
 from notebooks.run_names import RUN_NAME
-from notebooks.runner import artefacts, ending, settings_secrets
+from notebooks.runner import artefacts, ending, settings_secrets, unrecorded
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import AGAIN, Verdict
 from store import job_remains, places, times
 from store.database import Database
 from store.errors import StoreError
-from store.job_runs import DIED, RUNNING
+from store.job_runs import DIED, DONE, RUNNING
 
 log = logging.getLogger(__name__)
 MOST = 20
@@ -119,10 +119,10 @@ def _is_empty(files: RunFiles) -> bool:
 
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
-    judged = Verdict(outcome, message or _death(outcome, last_sign))
+    judged = _told_late(db, files) or Verdict(outcome, message or _death(outcome, last_sign))
     # With its page everything of it was out.
     if not is_regular(files.page) and not settings_secrets.are_known(files):
-        return _keep(db, files, judged)
+        return _keep(db, files, judged, last_sign)
     files.tidy()
     if is_regular(files.aside) and not _is_whole(files):
         # It may be empty: papermill had not begun.
@@ -134,11 +134,25 @@ def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sig
     return True
 
 
-def _keep(db: Database, files: RunFiles, judged: Verdict) -> bool:
+def _told_late(db: Database, files: RunFiles) -> Verdict | None:
+    """The run's own end, where the record was away then; it is in the record now. None for a run without."""
+    end = unrecorded.record(db, files)
+    if end is None:
+        return None
+    if end.outcome == DONE:
+        return Verdict(DONE, end.message)
+    # It stays told as died, so that ops are mailed: nobody mailed them of its own end.
+    return Verdict(
+        DIED, f"Its end could not be recorded: {end.outcome} (exit code {end.exit_code}). {end.message}".strip()
+    )
+
+
+def _keep(db: Database, files: RunFiles, judged: Verdict, last_sign: float) -> bool:
     """What was written with secrets that this process does not know waits for one that does, and is kept back at last."""
-    if time.time() - files.log.stat().st_mtime < _WAIT_SECONDS:
+    if time.time() - max(last_sign, files.log.stat().st_mtime) < _WAIT_SECONDS:
         log.warning("DEBUG: run %s: what it left waits for a run with the same secrets in its settings", files.name)
         return False
+    files.tidy()
     kept = ", ".join(map(places.shown, files.block()))
     what = "It is not published, for it was written with secrets that the settings do not hold any more"
     job_remains.tell(db, files.name, f"{judged.message} {what}: look through {kept}.".strip(), {}, files.shown())

@@ -89,6 +89,11 @@ class RunFiles:
         """By what another process is to know whether it knows all secrets of this run."""
         return self.folder / f"{self.name}.part.secrets"
 
+    @property
+    def untold(self) -> Path:
+        """How the run ended, where the record could not be told: whoever sees to it later tells it."""
+        return self.folder / f"{self.name}.part.end"
+
     @contextmanager
     def held(self) -> Iterator[bool]:
         """For the length of a block nobody else holds these files; False if somebody does, or nobody can tell.
@@ -161,6 +166,7 @@ class RunFiles:
         """All is published or kept back, and nobody else is to see to it."""
         self.end_page()
         self.secret_marks.unlink(missing_ok=True)
+        self.untold.unlink(missing_ok=True)
 
     @property
     def _tries(self) -> Path:

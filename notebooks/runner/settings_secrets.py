@@ -17,7 +17,9 @@ from store.settings import Settings
 
 _SALT_BYTES = 16
 _TOKEN_FILE = "EMAIL_TOKEN_FILE"
-_TOKENS = ("access_token", "refresh_token", "id_token", "token", "client_secret")
+_TOKENS = ("access_token", "id_token", "token")
+"""An hour later they are others, and worth nothing."""
+_LASTING = ("refresh_token", "client_secret")
 
 
 def secrets() -> dict[str, str]:
@@ -29,7 +31,7 @@ def secrets() -> dict[str, str]:
     """
     (shared, _), (mail, _) = Settings.load_right_ones(), MailSettings.load_right_ones()
     kept = dict.fromkeys(_ring_keys(shared.session_key_ring.get_secret_value()), "SESSION_KEY_RING")
-    kept |= dict.fromkeys(_tokens(mail.email_token_file.strip()), _TOKEN_FILE)
+    kept |= _tokens(mail.email_token_file.strip())
     redaction.hide_values(kept)
     known = dict.fromkeys(redaction.known_values(), "") | kept | shared.named_secrets() | mail.named_secrets()
     return {secret: name for secret, name in known.items() if secret}
@@ -38,7 +40,7 @@ def secrets() -> dict[str, str]:
 def mark(files: RunFiles) -> None:
     """Leaves beside the run's files by what `are_known` tells; no secret can be read from it. Raises OSError.
 
-    Tokens of the file are left out: an hour later they are others, and worth nothing.
+    Tokens of the file that are soon replaced are left out.
     """
     salt = os.urandom(_SALT_BYTES).hex()
     kept = sorted(_mark(secret, salt) for secret, name in secrets().items() if name not in ("", _TOKEN_FILE))
@@ -66,7 +68,7 @@ def held_by(values: Mapping[str, object]) -> Iterable[Finding]:
     check = ArtefactCheck(secrets())
     for name, value in values.items():
         if what := next(check.found(str(value)), ""):
-            fix = "take it out; what needs it reads it from .env."
+            fix = what.fix or "take it out; what needs it reads it from .env."
             yield Finding(f"parameters.{name}", f"{name} holds {what}, and a notebook is passed around.", fix)
 
 
@@ -83,15 +85,16 @@ def _ring_keys(source: str) -> list[str]:
         return []
 
 
-def _tokens(path: str) -> list[str]:
-    """What EMAIL_TOKEN_FILE holds, as `mailer.tokens` reads it; nothing while it cannot be read."""
+def _tokens(path: str) -> dict[str, str]:
+    """What EMAIL_TOKEN_FILE holds, as `mailer.tokens` reads it, each with its name; nothing while it cannot be read."""
     text, given = "", {}
     with suppress(OSError, ValueError, StoreError):
         file = places.resolve(path)
         # Nobody waits for a pipe.
         text = file.read_text(encoding="utf-8-sig").strip() if path and file.is_file() else ""
     if not text.startswith("{"):
-        return [text]
+        return {text: _TOKEN_FILE}
     with suppress(ValueError, RecursionError):
         given = json.loads(text)
-    return [value for name in _TOKENS if isinstance(value := given.get(name), str)]
+    named = dict.fromkeys(_TOKENS, _TOKEN_FILE) | {name: f"{_TOKEN_FILE}, {name}" for name in _LASTING}
+    return {value: shown for name, shown in named.items() if isinstance(value := given.get(name), str)}

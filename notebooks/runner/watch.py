@@ -8,7 +8,7 @@ from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.stop_signals import StopSignals
-from store.job_runs import OUT_OF_TIME, OVERTAKEN, STOPPED
+from store.job_runs import FAILED, OUT_OF_TIME, STOPPED
 
 GRACE_SECONDS = 10.0
 """So long a cell may take to end after it was interrupted; then the kernel is killed."""
@@ -85,7 +85,7 @@ class Watch:
 
     def _notice(self) -> None:
         if self._is_stuck():
-            self.stop(OVERTAKEN, "The record does not answer the heartbeat, so another run may begin.")
+            self.stop(FAILED, "The record did not answer the heartbeat, so another run might have begun.")
         if number := self._signals.number:
             self.stop(STOPPED, f"Stopped by {signal.Signals(number).name}.")
         if _is_over(self._begun, self._total):

@@ -130,7 +130,7 @@ def _written(folder: Path, files: dict[str, str]) -> str:
 
 def _overdue(options: argparse.Namespace) -> int:
     from notebooks import jobs, printing, schedule
-    from notebooks.runner import left_behind
+    from notebooks.runner import left_behind, unrecorded
     from notebooks.schedule import overdue, overdue_listing
     from store import database
     from store.settings import Settings
@@ -138,6 +138,8 @@ def _overdue(options: argparse.Namespace) -> int:
     (settings, wrong), now = Settings.load_right_ones(), times.now()
     known = schedule.inspect(_path(options), options.folder)
     db = database.open_record(settings.database_url.get_secret_value())
+    folders = [places.resolve(settings.runs_folder) / name for name in jobs.names(options.folder)]
+    unrecorded.record_good_ones(db, folders)
     found, died = overdue.find(db, known, now), overdue.died(db, now)
     overdue.forget_gone(db, known)
     told = overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(known, found, died)
@@ -146,8 +148,7 @@ def _overdue(options: argparse.Namespace) -> int:
         from notebooks.schedule import overdue_alerts
 
         overdue_alerts.tell(db, settings, overdue_alerts.alerts_of(known, found, died))
-    runs = places.resolve(settings.runs_folder)
-    left_behind.publish_within(db, [runs / name for name in jobs.names(options.folder)])
+    left_behind.publish_within(db, folders)
     if findings := [*wrong, *known.findings]:
         raise SettingsError(findings)
     return _OVERDUE_CODE if found or not is_said else 0

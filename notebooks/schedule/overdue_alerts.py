@@ -68,8 +68,7 @@ def tell(db: Database, settings: Settings, told: Sequence[Alert]) -> None:
             alerts.queue(db, settings, alert)
     if told and not settings.ops_email:
         printing.complain(alerts.NO_ADDRESS)
-    mails = [mail for alert in told if (mail := alerts.mail_of(db, alert.key))]
-    waiting = [mail.id for mail in mails if mail.state == "queued"]
+    waiting = sorted({mail_id for alert in told for mail_id in alerts.waiting_mails(db, alert)})
     if waiting and (trouble := _send(db, settings, waiting)):
         printing.complain(f"alerts to ops: {redact(trouble)}")
 
