@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from notebooks import jobs, printing
+from notebooks.parameters import files
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from notebooks.schedule import commands as schedule_commands
 from store.errors import Finding, Refusal, SettingsError
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from notebooks.schedule import ScheduledJob
     from store.settings import Settings
 
+_CHECKED = (
+    "Names, types and files are right; what else a value must be, and the mail settings, the run itself looks at."
+)
 _HISTORY_ROWS, _MOST_ROWS = 20, 1_000_000
 
 
@@ -92,12 +96,17 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     options, rest = parser.parse_known_args(arguments)
     # Parameters may stand between options, too.
     if rest and (options.command is not _run or any(text.startswith("-") for text in rest)):
-        parser.error(f"{' '.join(rest)} is not known")
+        parser.error(f"{' '.join(rest)} is not known{_hint(rest)}")
     if options.command is _run:
         options.name, *options.parameters = [*options.words, *rest] or [""]
         if fault := schedule_commands.fault_of_run(options):
             parser.error(fault)
     return options
+
+
+def _hint(rest: list[str]) -> str:
+    pairs = [name.lstrip("-") + sign + value for name, sign, value in (text.partition("=") for text in rest) if sign]
+    return f"; a parameter is written without dashes: {' '.join(pairs)}" if pairs else "; see --help"
 
 
 def _history_options(parser: argparse.ArgumentParser) -> None:
@@ -152,13 +161,20 @@ def _run(options: argparse.Namespace) -> int:
     from store.settings import Settings
 
     settings, wrong = Settings.load_right_ones()
-    held = settings_secrets.held_by(job.values)
-    if findings := [*held, *(wrong if options.check else ())]:
+    findings = list(settings_secrets.held_by(job.values))
+    if options.check:
+        findings += [*_missing_files(job), *wrong]
+    if findings:
         raise SettingsError(findings)
     if options.check:
         values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
-        return _say(redaction.redact(f"{job.name} can be run with: {values}"))
+        return _say(redaction.redact(f"{job.name} can be run with: {values}\n{_CHECKED}"))
     return _run_job(job, settings, wrong, options, given)
+
+
+def _missing_files(job: jobs.Job) -> list[Finding]:
+    found = (files.missing(parameter, job.values.get(parameter.name)) for parameter in job.sheet.parameters)
+    return [finding for finding in found if finding]
 
 
 def _run_job(
@@ -199,7 +215,11 @@ def _history(options: argparse.Namespace) -> int:
         printing.complain(_shown(finding.line()))
     db = database.open_record(settings.database_url.get_secret_value())
     rows = job_runs.read(db, options.name, options.outcome, options.limit)
-    return _say(job_listing.history_json(rows) if options.json else job_listing.history(rows))
+    return _say(
+        job_listing.history_json(rows)
+        if options.json
+        else job_listing.history(rows, is_chosen=bool(options.name or options.outcome))
+    )
 
 
 if __name__ == "__main__":

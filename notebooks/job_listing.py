@@ -36,10 +36,10 @@ def _default(parameter: Parameter) -> str:
     return kinds.text(parameter.default) if parameter.default != "" else "(empty)"
 
 
-def history(rows: Sequence[JobRunRow]) -> str:
-    """A line a run, the newest first; below one that did not end well, what it said."""
+def history(rows: Sequence[JobRunRow], *, is_chosen: bool = False) -> str:
+    """A line a run, the newest first; below one that did not end well, what it said. `is_chosen`: there may be others."""
     if not rows:
-        return "No run is recorded."
+        return "No such run is recorded." if is_chosen else "No run is recorded."
     head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "COUNTS", "STARTED BY", "PARAMETERS")
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]

@@ -47,7 +47,7 @@ def sheet(name: str, folder: Path = FOLDER) -> Sheet:
     """What a notebook is for and takes. Raises StoreError for a name that none has, with the nearest."""
     known = names(folder)
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.5)
+        near = difflib.get_close_matches(name.lower(), known, 1, 0.5)
         hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks list."
         raise StoreError(f"There is no notebook {quoted(name)}.", hint)
     return read_notebook(folder / f"{name}.ipynb")

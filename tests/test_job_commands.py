@@ -61,7 +61,7 @@ def test_a_mail_password_given_as_a_parameter_is_not_shown(said, office, monkeyp
     monkeypatch.setenv("EMAIL_HOST_PASSWORD", "horse")
     office.write("print(1)", parameters="note: str = ''  # any", name="noted")
     code, out, _ = said("run", "--check", "noted", "note=my horse")
-    assert (code, out) == (0, "noted can be run with: note = 'my ***'\n")
+    assert (code, out) == (0, f"noted can be run with: note = 'my ***'\n{command._CHECKED}\n")
 
 
 @pytest.mark.parametrize("word", ["--limit=correct-horse-battery", "--correct-horse-battery"])
@@ -91,8 +91,24 @@ def test_a_database_address_that_cannot_be_read_is_told_in_a_line_by_every_comma
 
 def test_a_check_starts_nothing_and_leaves_nothing(said, office):
     code, out, err = said("run", "--check", "small", "mode=plan", "days=7")
-    assert (code, out, err) == (0, "small can be run with: mode = 'plan', days = 7\n", "")
+    assert (code, out, err) == (0, f"small can be run with: mode = 'plan', days = 7\n{command._CHECKED}\n", "")
     assert (office.files(), office.rows()) == ([], [])
+
+
+def test_a_check_looks_for_files(said, office):
+    office.write("1", parameters='rows_csv: str = "nowhere.csv"  # any')
+    code, out, err = said("run", "--check", "small")
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "notebooks: [parameters.rows_csv] rows_csv: there is no file at nowhere.csv. To fix: correct it;"
+    )
+
+
+def test_a_notebook_in_capitals_and_a_parameter_with_dashes_are_told_as_they_are_written(said, capsys):
+    assert "did you mean small?" in said("run", "SMALL")[2]
+    with pytest.raises(SystemExit):
+        said("run", "small", "--mode=plan")
+    assert "a parameter is written without dashes: mode=plan" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("check", [[], ["--check"]])
@@ -173,7 +189,7 @@ def test_the_history_is_told_to_programs_and_by_outcome(said, office):
     found = json.loads(said("history", "small", "--json", "--outcome", "failed", "--outcome", "died")[1])
     assert [(row["name"], row["exit_code"], row["parameters"]) for row in found] == [("two", 1, {"days": 3})]
     assert found[0]["ended_at"].endswith("Z")
-    assert said("history", "--outcome", "stopped")[1] == "No run is recorded.\n"
+    assert said("history", "--outcome", "stopped")[1] == "No such run is recorded.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "small", "--quick"], ["run", "small", "--wait", "soon"],

@@ -147,7 +147,8 @@ def test_wrong_settings_are_all_told_and_end_the_look(settings_of, tmp_path):
     seen = standing.look()
     assert [one.about for one in seen.lines] == ["Settings", "Settings"]
     assert all(one.fix for one in seen.lines)
-    assert "not yet" in text(landing.tasks(seen))
+    assert "not yet" not in text(landing.tasks(seen))
+    assert "not known" in text(landing.tasks(seen))
 
 
 @pytest.mark.parametrize("url", ["mysql://x", "postgresql://nobody:secret-word@127.0.0.1:9/none"])

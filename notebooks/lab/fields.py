@@ -6,10 +6,9 @@ from typing import Any, Literal, get_args, get_origin
 import ipywidgets as widgets
 
 from notebooks.colours import BAD
-from notebooks.parameters import kinds
+from notebooks.parameters import files, kinds
 from notebooks.parameters.cell import REQUIRED, Parameter
-from store import places
-from store.errors import Finding, StoreError
+from store.errors import Finding
 
 _UNCHOSEN = ("(choose)", REQUIRED)
 _NAMES = {"description_width": "11em"}
@@ -54,17 +53,7 @@ class Field:
 
     def missing_file(self) -> Finding | None:
         """What is wrong with a file's path that was given."""
-        name, given = self.parameter.name, self.widget.value
-        if not (self.parameter.is_file and given):
-            return None
-        try:
-            path = places.resolve(given)
-            if path.is_file():
-                return None
-        except (StoreError, ValueError, OSError) as error:
-            return Finding(f"parameters.{name}", f"{name}: {given[:80]!r} is no path ({error}).", "correct it.")
-        what = f"{name}: there is {'a folder' if path.is_dir() else 'no file'} at {places.shown(path)[:200]}."
-        return Finding(f"parameters.{name}", what, "correct it; in the file browser: right-click the file, Copy Path.")
+        return files.missing(self.parameter, self.widget.value)
 
 
 def _widget(parameter: Parameter) -> widgets.ValueWidget:

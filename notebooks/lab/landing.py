@@ -10,7 +10,6 @@ from notebooks import jobs, tables
 from notebooks.lab import lab_links, standing, words
 from notebooks.parameters.cell import Sheet
 from store import times
-from store.job_runs import JobRunRow
 
 THIS = "start_here"
 TASKS = (
@@ -29,7 +28,7 @@ TASKS = (
 def tasks(seen: standing.Seen) -> HTML:
     """Which notebook is for what, what it changes, and how its last run ended."""
     head = "".join(f"<th>{title}</th>" for title in ("I want to", "Open", "What it changes", "Last run as a job"))
-    rows = "".join(_task_row(want, jobs.sheet(name), seen.runs.get(name), seen.zone) for want, name in listed())
+    rows = "".join(_task_row(want, jobs.sheet(name), _last(seen, name)) for want, name in listed())
     return tables.as_text(
         f'{tables.LEFT}<table class="interviews"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     )
@@ -43,16 +42,17 @@ def listed() -> list[tuple[str, str]]:
     return known + [(jobs.sheet(name).title, name) for name in there if name not in named]
 
 
-def _task_row(want: str, sheet: Sheet, run: JobRunRow | None, zone: str) -> str:
+def _task_row(want: str, sheet: Sheet, last: str) -> str:
     opened = lab_links.link(f"notebooks/{sheet.name}.ipynb", sheet.name)
-    cells = (html.escape(want), opened, words.inline(words.part(sheet, "What it changes")), _last(run, zone))
+    cells = (html.escape(want), opened, words.inline(words.part(sheet, "What it changes")), last)
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
-def _last(run: JobRunRow | None, zone: str) -> str:
+def _last(seen: standing.Seen, name: str) -> str:
+    run = seen.runs.get(name)
     if run is None:
-        return "not yet"
-    when = times.moment_words(times.from_epoch(run.started_at), zone)
+        return "not yet" if seen.is_record_read else "not known"
+    when = times.moment_words(times.from_epoch(run.started_at), seen.zone)
     shown = run.artefacts.get("page") or run.artefacts.get("notebook")
     record = lab_links.link(shown, "its record") if shown else ""
     return f"{words.outcome(run.outcome)}<br>{html.escape(when)}<br>{record}"

@@ -41,12 +41,16 @@ class Line:
 
 @dataclass(slots=True)
 class Seen:
-    """The installation as it was looked at; `runs` has the last run of each notebook that has one."""
+    """The installation as it was looked at; `runs` has the last run of each notebook that has one.
+
+    `is_record_read`: the record could be looked at, or there is none yet.
+    """
 
     lines: list[Line] = field(default_factory=list)
     runs: dict[str, JobRunRow] = field(default_factory=dict)
     pause: accounts.Pause | None = None
     zone: str = "UTC"
+    is_record_read: bool = False
 
 
 def look() -> Seen:
@@ -62,6 +66,7 @@ def look() -> Seen:
     try:
         with record_copies.opened_to_read(settings.database_url.get_secret_value()) as db:
             seen.lines += _record(db, checked, seen) if db else [_NO_RECORD]
+            seen.is_record_read = _OTHER_RECORD not in seen.lines
     except StoreError as error:
         seen.lines.append(Line("Record", WRONG, str(error), error.fix))
     except peewee.DatabaseError:

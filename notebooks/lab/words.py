@@ -58,7 +58,10 @@ def about(sheet: Sheet) -> str:
 def checked(name: str, values: Mapping[str, object]) -> str:
     """What the job would be run with."""
     listed = ", ".join(f"<code>{html.escape(f'{key} = {value!r}')}</code>" for key, value in values.items())
-    return f"<p><b>Nothing is wrong.</b> {html.escape(name)} would be run with {listed or 'no parameters'}.</p>"
+    return (
+        f"<p><b>Nothing is wrong</b> with names, types and files. {html.escape(name)} would be run with"
+        f" {listed or 'no parameters'}; what else a value must be, the run itself looks at.</p>"
+    )
 
 
 def refused(findings: Iterable[Finding]) -> str:

@@ -1,0 +1,20 @@
+"""Files that parameters name, looked for before anything is started."""
+
+from notebooks.parameters.cell import Parameter
+from store import places
+from store.errors import Finding, StoreError
+
+
+def missing(parameter: Parameter, value: object) -> Finding | None:
+    """What is wrong with the path that a parameter was given; None for none, and for a parameter that is no file's."""
+    if not (parameter.is_file and isinstance(value, str) and value):
+        return None
+    name = parameter.name
+    try:
+        path = places.resolve(value)
+        if path.is_file():
+            return None
+    except (StoreError, ValueError, OSError) as error:
+        return Finding(f"parameters.{name}", f"{name}: {value[:80]!r} is no path ({error}).", "correct it.")
+    what = f"{name}: there is {'a folder' if path.is_dir() else 'no file'} at {places.shown(path)[:200]}."
+    return Finding(f"parameters.{name}", what, "correct it; in the file browser: right-click the file, Copy Path.")
