@@ -19,11 +19,10 @@ from notebooks.stopping import JobFailed, telling
 from store import database, places, session_keys, times
 from store.booking import Booking, book_slot, find_interview
 from store.candidate_rows import request_from
-from store.errors import BookingRefused
 from store.facts import Facts, HandOver
 from store.models import Notification
 from store.redaction import redact
-from store.requests import BookingRequest, RowFault
+from store.requests import BookingRequest
 
 _STYLESHEET = re.compile(r'<link rel="stylesheet"[^>]*>')
 # Scripts do not run in a notebook, and a candidate's browser does not say so.
@@ -32,14 +31,11 @@ _OUTSIDE = re.compile(r"<(?:script|link|img)\b[^>]*>(?:</script>)?|<noscript\b.*
 
 @telling
 def request(run: Run, values: Mapping[str, object]) -> BookingRequest:
-    """The booking that the parameters ask for; an empty date is tomorrow. A refusal names the parameter."""
+    """The booking that the parameters ask for; an empty date is tomorrow. Raises SettingsWrong, which names the parameters."""
     texts = {name: str(value) for name, value in values.items()}
     zone = texts.get("timezone") or run.settings.interview_timezone
     texts["slot_date"] = texts.get("slot_date") or times.iso_date(times.now() + timedelta(days=1), zone)
-    asked = request_from(texts, run.settings)
-    if isinstance(asked, RowFault):
-        raise BookingRefused(asked.code, f"{asked.column}: {asked.message}", asked.fix, asked.column)
-    return asked
+    return request_from(texts, run.settings)
 
 
 @telling

@@ -113,6 +113,9 @@ def _played(stage: rehearsal.Stage, day: str, progress) -> Rehearsal:
     return done
 
 
+_NAMES = f"{ALL}, or names out of: {', '.join(scenario.name for scenario in SCENARIOS)}"
+
+
 def _days(asked: str) -> list[str]:
     """The names of the days. Raises SettingsError for one that there is not."""
     if asked.strip() == ALL:
@@ -120,9 +123,7 @@ def _days(asked: str) -> list[str]:
     days = list(dict.fromkeys(name for part in asked.split(",") if (name := part.strip())))
     findings = [finding for name in days if (finding := _unknown(name))]
     if not days:
-        findings = [
-            Finding("parameters.scenario", "No scenario is given.", f"give a name of the table above, or {ALL}.")
-        ]
+        findings = [Finding("parameters.scenario", "No scenario is given.", f"give {_NAMES}.")]
     if findings:
         raise SettingsError(findings)
     return days
@@ -134,7 +135,7 @@ def _unknown(name: str) -> Finding | None:
     except SandboxFailed as refused:
         near = refused.fix.partition("? ")
         hint = f"{near[0]}? " if near[1] else ""
-        return Finding("parameters.scenario", str(refused), f"{hint}give a name of the table above, or {ALL}.")
+        return Finding("parameters.scenario", str(refused), f"{hint}give {_NAMES}.")
     return None
 
 

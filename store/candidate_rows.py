@@ -20,7 +20,7 @@ from store.cells import (
     whole_number,
     width_fault,
 )
-from store.errors import TimeRefused
+from store.errors import Finding, SettingsError, TimeRefused
 from store.plain_text import quoted
 from store.requests import (
     FIRST_YEAR,
@@ -64,6 +64,10 @@ class RowReader:
         if len(cells) != len(self._header) and (fault := width_fault(line, cells, self._header)):
             return fault
         faults: Faults = []
+        return self.read(line, cells, faults) or row_fault(line, faults, COLUMNS)
+
+    def read(self, line: int, cells: Sequence[str], faults: Faults) -> BookingRequest | None:
+        """The same of a row that is as wide as the header; what is wrong is added to `faults`, and None is given then."""
         values = dict(self._absent)
         for column, place, read in self._cells:
             try:
@@ -73,7 +77,7 @@ class RowReader:
         zone = values.get("timezone") or self._zone
         span = _span(values, zone, faults)
         if faults:
-            return row_fault(line, faults, COLUMNS)
+            return None
         starts_at, ends_at = span
         return BookingRequest(
             candidate_name=values["candidate_name"],
@@ -93,10 +97,18 @@ class RowReader:
         )
 
 
-def request_from(values: Mapping[str, str], settings: Settings) -> BookingRequest | RowFault:
-    """One booking from named values, by the same rules as a row of a file; its line is 0, what is absent is blank."""
+def request_from(values: Mapping[str, str], settings: Settings) -> BookingRequest:
+    """One booking from named values, by the same rules as a row of a file; its line is 0, what is absent is blank.
+
+    Raises SettingsError with a finding for each value that is wrong, of the parameter with its name.
+    """
     header = {column: place for place, column in enumerate(READERS)}
-    return RowReader(header, settings).request(0, [values.get(column, "") for column in header])
+    faults: Faults = []
+    asked = RowReader(header, settings).read(0, [values.get(column, "") for column in header], faults)
+    if asked is None:
+        faults.sort(key=lambda found: COLUMNS.index(found[0]))
+        raise SettingsError(Finding(f"parameters.{name}", str(fault), fault.fix) for name, fault in faults)
+    return asked
 
 
 # When: the slot's start and end.

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from store.candidate_rows import RowReader, request_from
 from store.candidates_file import COLUMNS
+from store.errors import SettingsError
 from store.requests import BookingRequest, RowFault
 from store.settings import Settings
 
@@ -69,7 +70,12 @@ def test_named_values_are_read_by_the_same_rules_as_a_row():
     asked = request_from({column: value for column, value in GOOD.items() if value}, SETTINGS)
     assert isinstance(asked, BookingRequest)
     assert (asked.line, asked.starts_at) == (0, read().starts_at)
-    assert request_from({}, SETTINGS).code == "value_missing"
+    with pytest.raises(SettingsError) as refused:
+        request_from({"candidate_name": "Asha", "slot_date": "soon"}, SETTINGS)
+    found = [finding.id for finding in refused.value.findings]
+    assert found[:2] == ["parameters.candidate_email", "parameters.job_title"]
+    assert "parameters.slot_date" in found
+    assert all(finding.fix for finding in refused.value.findings)
 
 
 @pytest.mark.parametrize(

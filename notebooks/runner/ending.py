@@ -9,6 +9,7 @@ from store.job_runs import KERNEL_DIED
 
 # papermill takes it out again, should this notebook be run once more.
 _TAG = "papermill-error-cell-tag"
+_FAILED = "the-cell-that-failed"
 
 
 def read(files: RunFiles) -> dict:
@@ -17,7 +18,7 @@ def read(files: RunFiles) -> dict:
 
 
 def mark(files: RunFiles, judged: Verdict, *, is_in_cell: bool = False) -> None:
-    """Writes the verdict into the notebook that lies aside, above everything else unless papermill did.
+    """Writes the verdict into the notebook that lies aside, above everything else, in place of papermill's words.
 
     `is_in_cell`: the last cell that was begun has not ended.
     """
@@ -29,8 +30,8 @@ def mark(files: RunFiles, judged: Verdict, *, is_in_cell: bool = False) -> None:
     begun = [told for cell in notebook["cells"] if (told := cell["metadata"].get("papermill", {})).get("start_time")]
     if is_in_cell and begun:
         begun[-1]["status"] = "failed"
-    if not judged.is_good and not _is_marked(notebook):
-        notebook["cells"].insert(0, _notice(judged))
+    if not judged.is_good:
+        _tell(notebook["cells"], judged)
     files.save(json.dumps(notebook, ensure_ascii=False, indent=1) + "\n")
 
 
@@ -44,16 +45,26 @@ def _correct(cell: dict) -> None:
         told["status"] = "failed"
 
 
-def _is_marked(notebook: dict) -> bool:
-    return any(_TAG in cell["metadata"].get("tags", ()) for cell in notebook["cells"])
+def _tell(cells: list[dict], judged: Verdict) -> None:
+    # papermill has put one above everything, and one above the cell that failed.
+    *_, failed = [
+        None,
+        *(place for place, cell in enumerate(cells) if _TAG in cell["metadata"].get("tags", ()) and place),
+    ]
+    if failed is not None:
+        cells[failed]["source"] = [f'<a id="{_FAILED}"></a>**The next cell failed.**']
+    if cells and _TAG in cells[0]["metadata"].get("tags", ()):
+        del cells[0]
+    cells.insert(0, _notice(judged, has_failed_cell=failed is not None))
 
 
-def _notice(judged: Verdict) -> dict:
+def _notice(judged: Verdict, *, has_failed_cell: bool) -> dict:
     what = "The kernel died." if judged.outcome == KERNEL_DIED else judged.message
     code = f", exit code {EXIT_CODES[judged.outcome]}" if judged.outcome in EXIT_CODES else ""
+    link = f"\n\n[The cell that failed](#{_FAILED})" if has_failed_cell else ""
     return {
         "cell_type": "markdown",
         "id": "how-it-ended",
         "metadata": {"tags": [_TAG]},
-        "source": [f"**This run did not end well** ({judged.outcome}{code}). {what}"],
+        "source": [f"**This run did not end well** ({judged.outcome}{code}). {what}{link}"],
     }

@@ -53,7 +53,15 @@ class PrivateKernel:
         return self
 
     def _given(self, temporary: Path) -> dict[str, str]:
-        own = {"TMPDIR": str(temporary), "JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        # Where the user has no home of its own to write to, IPython would say so in every log.
+        home = (
+            {} if os.access(os.path.expanduser("~"), os.W_OK) else {"IPYTHONDIR": str(temporary.with_name("ipython"))}
+        )
+        own = home | {
+            "TMPDIR": str(temporary),
+            "JPY_PARENT_PID": str(os.getpid()),
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        }
         # A kernel that takes itself for one of JupyterLab draws progress bars.
         return {name: value for name, value in self._environment.items() if name != "JPY_SESSION_NAME"} | own
 
