@@ -56,6 +56,15 @@ def test_the_key_of_a_kernel_can_be_read_by_its_user_alone():
     assert modes == [0o600, 0o700]
 
 
+def test_a_user_without_a_home_to_write_to_is_told_nothing_of_it(db, record_url, tmp_path, monkeypatch):
+    real, home = os.access, os.path.expanduser("~")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != home and real(path, mode))
+    office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
+    office.write("import os, IPython.paths", "print(IPython.paths.get_ipython_dir() == os.environ['IPYTHONDIR'])")
+    result = office.run()
+    assert outputs(result.files.notebook) == "True\n"
+
+
 def test_a_sigterm_to_the_kernel_stops_the_run_in_order(db, record_url, tmp_path, monkeypatch):
     office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
     office.write("""

@@ -250,6 +250,20 @@ def test_a_run_may_wait_for_the_other_one_to_end(office):
     ender.join()
 
 
+def test_a_failed_run_s_record_says_first_what_to_do_and_leads_to_the_cell(office):
+    office.write("from notebooks.stopping import JobFailed", "raise JobFailed('It is full. To fix: make room.')", "1")
+    result = office.run()
+    notebook = json.loads(result.files.notebook.read_text(encoding="utf-8"))
+    texts = ["".join(cell["source"]) for cell in notebook["cells"]]
+    assert texts[0].startswith("**This run did not end well** (failed, exit code 1). It is full. To fix: make room.")
+    assert "[The cell that failed](#the-cell-that-failed)" in texts[0]
+    place = texts.index('<a id="the-cell-that-failed"></a>**The next cell failed.**')
+    assert texts[place + 1].startswith("raise JobFailed")
+    page = result.files.page.read_text(encoding="utf-8")
+    assert ('href="#the-cell-that-failed"' in page, 'id="the-cell-that-failed"' in page) == (True, True)
+    assert "An Exception was encountered" not in page
+
+
 def test_a_run_that_lost_its_lock_stops(office, monkeypatch):
     monkeypatch.setattr(heart.Heart.__init__, "__defaults__", (0.1,))
     office.write("import time\nprint('one', flush=True)\ntime.sleep(60)")
