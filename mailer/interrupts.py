@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-PATIENCE_SECONDS = 6.0
-"""So long a server's answer is waited for after an interrupt: a run that is stopped has 10 seconds (`runner.watch`)."""
+PATIENCE_SECONDS = 20.0
+"""So long a server's answer is waited for after an interrupt: a run that is stopped has 24 seconds (`runner.watch`)."""
 _LOOK_SECONDS = 0.05
 
 

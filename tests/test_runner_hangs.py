@@ -6,6 +6,7 @@ import job_office
 import pytest
 from job_office import JobOffice, wait_until
 
+from mailer import delivery, interrupts
 from notebooks.runner import alerts, surrender, watch
 from notebooks.schedule import units
 from store import alerts as mails
@@ -121,4 +122,9 @@ def test_a_signal_that_whoever_started_the_run_has_ignored_stays_ignored(office)
 
 def test_a_stop_takes_less_time_than_systemd_gives_it():
     longest = max(surrender.MOST_SECONDS, alerts.TRY_SECONDS)
-    assert watch.GRACE_SECONDS + watch.HANG_SECONDS + longest < units.STOP_SECONDS
+    killing = 2 * watch._KILL_SECONDS
+    assert watch.GRACE_SECONDS + watch.HANG_SECONDS + killing + longest < units.STOP_SECONDS
+
+
+def test_a_mail_server_is_waited_for_no_longer_than_a_stopped_cell_is():
+    assert interrupts.PATIENCE_SECONDS + delivery._LEAVING_SECONDS + 2 < watch.GRACE_SECONDS

@@ -20,6 +20,7 @@ def given_up():
 @pytest.fixture
 def hurried(monkeypatch):
     monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(watch, "LOST_SECONDS", 0.1)
     monkeypatch.setattr(watch, "HANG_SECONDS", 0.3)
     monkeypatch.setattr(watch, "_KILL_SECONDS", 0.1)
 

@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
-from notebooks.runner.watch import Watch
+from notebooks.runner.watch import LOST_SECONDS, Watch
 from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import StoreError
@@ -14,7 +14,7 @@ from store.job_locks import HEARTBEAT_SECONDS, STALE_SECONDS, JobLock
 from store.job_runs import FAILED, OVERTAKEN
 
 log = logging.getLogger(__name__)
-_MARGIN_SECONDS = 10.0
+_MARGIN_SECONDS = LOST_SECONDS
 """So long before the lock may be taken over, a run that cannot renew it begins to stop."""
 _BEAT_SECONDS = 1.0
 """A beat that takes no longer may be one late: after a machine that stood still, it tells whose the lock is."""

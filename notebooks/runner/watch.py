@@ -8,10 +8,13 @@ from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.stop_signals import StopSignals
-from store.job_runs import FAILED, OUT_OF_TIME, STOPPED
+from store.job_runs import FAILED, OUT_OF_TIME, OVERTAKEN, STOPPED
 
-GRACE_SECONDS = 10.0
-"""So long a cell may take to end after it was interrupted; then the kernel is killed."""
+GRACE_SECONDS, LOST_SECONDS = 24.0, 10.0
+"""So long a cell may take to end after it was interrupted; then the kernel is killed. Mails on the line are ended meanwhile.
+
+The second where the lock may soon be another run's, which must find nobody at work.
+"""
 HANG_SECONDS = 45.0
 """So long the run may take to write its record after that; then it is told to give up."""
 _KILL_SECONDS = 2.0
@@ -104,7 +107,7 @@ class Watch:
         # One that comes up later is given no cell.
         if kernel := self._kernel:
             kernel.interrupt()
-        if self._ended.wait(GRACE_SECONDS):
+        if self._ended.wait(LOST_SECONDS if self.reason in (OVERTAKEN, FAILED) else GRACE_SECONDS):
             return
         self._kill()
         if self._ended.wait(HANG_SECONDS):
