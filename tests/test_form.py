@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import sys
 from typing import Literal
 
 import ipywidgets as widgets
@@ -295,6 +296,29 @@ def test_while_a_run_lasts_another_is_refused_and_a_form_shown_again_takes_it_ov
     assert "stopped</span></b>: small" in ended(again)
     assert "stopped</span></b>: small" in ended(waiting)
     assert [(row.outcome, row.exit_code) for row in office.rows()] == [("stopped", 143)]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells what another process is")
+def test_a_run_that_outlived_its_kernel_is_followed_and_can_be_stopped(waiting, office, monkeypatch):
+    monkeypatch.setattr(form_of, "_running", None)
+    again = form(office)
+    assert again.run_button.disabled
+    wait_until(lambda: "cell" in shown(again), PATIENCE)
+    again.stop_button.click()
+    assert "stopped</span></b>: small" in ended(again)
+    assert [(row.outcome, row.exit_code) for row in office.rows()] == [("stopped", 143)]
+    monkeypatch.setattr(form_of, "_running", None)
+    assert not form(office).run_button.disabled
+
+
+def test_how_a_run_ended_goes_when_another_notebook_is_chosen(office):
+    office.write("print(1)")
+    office.write("print(2)", name="another")
+    made = Form(["small", "another"], office.folder)
+    made.run_button.click()
+    assert "small" in ended(made)
+    made.choice.value = "another"
+    assert shown(made) == ""
 
 
 def test_a_record_that_cannot_be_read_keeps_no_form_from_its_end(waiting, office, monkeypatch):

@@ -13,8 +13,9 @@ import ipywidgets as widgets
 import peewee
 
 from notebooks import jobs, tables
-from notebooks.lab import started_runs, words
+from notebooks.lab import found_run, started_runs, words
 from notebooks.lab.fields import Field
+from notebooks.lab.found_run import FoundRun
 from notebooks.lab.started_runs import Progress, StartedRun
 from notebooks.parameters import LOG_FILE
 from store import redaction
@@ -26,14 +27,15 @@ _TICK = "This is no dry run: I have looked at one, and want it done."
 _NOT_TICKED = (
     "dry_run is off, so this run changes things. To fix: tick the line above the buttons, or switch dry_run on."
 )
-_running: StartedRun | None = None
-"""What a form of this kernel has started, also if its cell was run again since."""
+_running: StartedRun | FoundRun | None = None
+"""What a form of this kernel has started, also if its cell was run again since; or one that outlived its kernel."""
 
 
 class Form:
     """Shown by `widget`. `notebooks` are the names that may be chosen, in this order."""
 
     def __init__(self, notebooks: Sequence[str], folder: Path = jobs.FOLDER):
+        global _running
         self._folder = folder
         self.fields: dict[str, Field] = {}
         options = [(f"{jobs.sheet(name, folder).title} ({name})", name) for name in notebooks]
@@ -51,6 +53,7 @@ class Form:
         self._thread: threading.Thread | None = None
         self.widget = self._put_together()
         self._choose()
+        _running = _running or found_run.newest()
         if _running and _running.exit_code is None:
             self._follow(_running)
 
@@ -67,6 +70,9 @@ class Form:
     def _choose(self) -> None:
         """Shows the chosen notebook's fields, each at its default."""
         self.answer.value = ""
+        if self.stop_button.disabled:
+            # How another notebook's run ended would be taken for this one's.
+            self.outcome.outputs = ()
         try:
             sheet = jobs.sheet(self.choice.value, self._folder)
         except StoreError as refused:
@@ -150,7 +156,7 @@ class Form:
             _running.stop()
             self.stop_button.disabled = True
 
-    def _follow(self, started: StartedRun) -> None:
+    def _follow(self, started: StartedRun | FoundRun) -> None:
         self._buttons_while(is_running=True)
         self._thread = threading.Thread(target=self._watch, args=(started,), name="form", daemon=True)
         self._thread.start()
@@ -160,7 +166,7 @@ class Form:
         if self._thread:
             self._thread.join(seconds)
 
-    def _watch(self, started: StartedRun) -> None:
+    def _watch(self, started: StartedRun | FoundRun) -> None:
         """Shows how far the run is until it has ended, and then how it ended."""
         begun, progress = time.monotonic(), Progress()
         while started.exit_code is None:
@@ -173,7 +179,7 @@ class Form:
         self.outcome.outputs = _shown(words.ended(started.name, row, started.exit_code, started.errors()))
         self._buttons_while(is_running=False)
 
-    def _look(self, started: StartedRun) -> Progress | None:
+    def _look(self, started: StartedRun | FoundRun) -> Progress | None:
         """What the record tells; none while it cannot be read, which the run itself tells of."""
         try:
             return started.progress(Settings.load())

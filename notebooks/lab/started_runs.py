@@ -89,14 +89,19 @@ class StartedRun:
 
     def progress(self, settings: Settings) -> Progress:
         """What is to be seen of it now. Raises DatabaseUnusable."""
-        with record_copies.opened_to_read(settings.database_url.get_secret_value()) as db:
-            rows = job_runs.read(db, self.name, limit=_LOOKED_THROUGH) if db else []
-        host = socket.gethostname()
-        row = next((row for row in rows if (row.pid, row.host) == (self._process.pid, host)), None)
-        if row is None or "log" not in row.artefacts:
-            return Progress(row)
-        log = places.resolve(row.artefacts["log"])
-        return Progress(row, *_cells(RunFiles(log.parent, row.name)), _tail(log))
+        return progress_of(self.name, self._process.pid, settings)
+
+
+def progress_of(name: str, pid: int, settings: Settings) -> Progress:
+    """What is to be seen now of the newest run of a notebook that a process of this host is. Raises DatabaseUnusable."""
+    with record_copies.opened_to_read(settings.database_url.get_secret_value()) as db:
+        rows = job_runs.read(db, name, limit=_LOOKED_THROUGH) if db else []
+    host = socket.gethostname()
+    row = next((row for row in rows if (row.pid, row.host) == (pid, host)), None)
+    if row is None or "log" not in row.artefacts:
+        return Progress(row)
+    log = places.resolve(row.artefacts["log"])
+    return Progress(row, *_cells(RunFiles(log.parent, row.name)), _tail(log))
 
 
 def _cells(files: RunFiles) -> tuple[int, int]:
