@@ -9,6 +9,7 @@ Exit codes: 0 done, 1 failed, 2 wrong parameters or settings, 70 kept back by th
 import argparse
 import logging
 import math
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from notebooks import jobs, printing
 from notebooks.parameters import files
 from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from notebooks.schedule import commands as schedule_commands
+from store import places
 from store.errors import Finding, Refusal, SettingsError
 from store.job_runs import DONE, FAILED, STOPPED, WRONG_SETTINGS
 
@@ -37,6 +39,7 @@ def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
     from mailer.mail_settings import know_secrets
 
     logging.lastResort = printing.LastResort(logging.WARNING)
+    _leave_lost_folder()
     # First of all: any refusal may tell a value that is one of their secrets.
     know_secrets()
     options = _options(arguments)
@@ -47,6 +50,18 @@ def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
         for line in refused.lines():
             printing.complain(_shown(line))
         return _code_of(refused)
+    except KeyboardInterrupt:
+        # A run that was begun takes no interrupt for an error.
+        printing.complain("Stopped.")
+        return EXIT_CODES[STOPPED]
+
+
+def _leave_lost_folder() -> None:
+    try:
+        os.getcwd()
+    except OSError:
+        # It was deleted, with an old release perhaps. Paths are seen from the project's folder anyway.
+        os.chdir(places.ROOT)
 
 
 def _code_of(refused: Refusal) -> int:

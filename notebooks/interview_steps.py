@@ -94,7 +94,7 @@ def page_as_seen(run: Run, booking: Booking) -> HTML:
 
 def _frame(page: str, height: int) -> str:
     # Without any right: no script, no form, no navigation.
-    style = f"width: 100%; max-width: 44em; height: {height}px; border: 1px solid {IDLE}"
+    style = f"width: 100%; max-width: 44em; height: {height}px; border: 1px solid {IDLE}; box-sizing: border-box"
     return f'<iframe sandbox="" srcdoc="{html.escape(page, quote=True)}" style="{style}"></iframe>'
 
 

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from notebooks.parameters import LOG_FILE, kinds
 from notebooks.parameters.cell import Parameter, Sheet
+from notebooks.runner.verdict import AGAIN
 from notebooks.schedule.listing import columns
 from store import failures, times
-from store.job_runs import JobRunRow
+from store.job_runs import DIED, JobRunRow
 
 _SHOWN_PARAMETERS = 60
+_DIED = f"It was killed, or its machine went down. {AGAIN}"
 
 
 def notebooks(sheets: Iterable[Sheet]) -> str:
@@ -44,7 +46,7 @@ def history(rows: Sequence[JobRunRow], *, is_chosen: bool = False) -> str:
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
     for row, line in zip(rows, lines[1:], strict=True):
-        said = next((part for part in row.message.splitlines() if part.strip()), "")
+        said = next((part for part in row.message.splitlines() if part.strip()), _DIED if row.outcome == DIED else "")
         _, fix = failures.told(row.message)
         told += [line, *([f"      {said}"] if said else ())]
         told += [f"      {failures.FIX}{fix}"] if fix and failures.FIX not in said else []

@@ -95,6 +95,23 @@ def test_a_check_starts_nothing_and_leaves_nothing(said, office):
     assert (office.files(), office.rows()) == ([], [])
 
 
+def test_a_folder_that_was_deleted_under_the_command_does_not_matter(said, office, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    office.write("print(number)")
+    assert said("run", "small")[0] == 0
+
+
+def test_ctrl_c_before_a_run_is_begun_is_no_error_of_ours(said, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command.jobs, "names", interrupted)
+    assert said("list") == (143, "", "notebooks: Stopped.\n")
+
+
 def test_a_check_looks_for_files(said, office):
     office.write("1", parameters='rows_csv: str = "nowhere.csv"  # any')
     code, out, err = said("run", "--check", "small")
@@ -179,8 +196,11 @@ def test_the_history_tells_how_runs_ended_the_newest_first(said, office):
     code, out, _ = said("history")
     lines = [line.split()[:3] for line in out.splitlines()]
     assert (code, lines[0]) == (0, ["RUN", "NOTEBOOK", "OUTCOME"])
-    assert [line[0] for line in lines[1:]] == ["three", "two", "Two", "one"]
-    assert [lines[place][2] for place in (1, 2, 4)] == ["died", "failed", "done"]
+    assert [line[0] for line in lines[1:]] == ["three", "It", "two", "Two", "one"]
+    assert [lines[place][2] for place in (1, 3, 5)] == ["died", "failed", "done"]
+    assert (
+        "      It was killed, or its machine went down. To fix: run it again; what is done is not done twice.\n" in out
+    )
 
 
 def test_the_history_is_told_to_programs_and_by_outcome(said, office):

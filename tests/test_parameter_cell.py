@@ -111,7 +111,9 @@ def test_every_notebook_tells_its_title_its_purpose_and_what_each_parameter_mean
 
 
 def test_a_file_that_is_no_notebook_is_told(tmp_path):
-    for number, text in enumerate(("", "[]", '{"cells": 3}', "{", "[" * 100_000)):
+    of_other_kind = {"nbformat": 4, "cells": [{"cell_type": "x", "metadata": {}, "source": ""}]}
+    older = json.dumps({"nbformat": 3, "cells": []})
+    for number, text in enumerate(("", "[]", '{"cells": 3}', "{", "[" * 100_000, older, json.dumps(of_other_kind))):
         (tmp_path / f"{number}.ipynb").write_text(text)
         with pytest.raises(CellRefused, match=f"{number}.ipynb cannot be read as a notebook"):
             parameter_cell.read_notebook(tmp_path / f"{number}.ipynb")
@@ -119,6 +121,6 @@ def test_a_file_that_is_no_notebook_is_told(tmp_path):
 
 def test_two_parameters_cells_are_refused(tmp_path):
     cell = {"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "a: int = 1"}
-    (tmp_path / "two.ipynb").write_text(json.dumps({"cells": [cell, cell]}))
+    (tmp_path / "two.ipynb").write_text(json.dumps({"nbformat": 4, "cells": [cell, cell]}))
     with pytest.raises(CellRefused, match="2 cells tagged parameters"):
         parameter_cell.read_notebook(tmp_path / "two.ipynb")

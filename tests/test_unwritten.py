@@ -26,6 +26,14 @@ def raised(error):
         return caught
 
 
+class ZeroMqError(Exception):
+    errno = errno.EMFILE
+
+
+def test_a_machine_without_room_is_told_whoever_noticed_it(files):
+    assert "raise this user's limits" in unwritten.line(files, raised(ZeroMqError("Too many open files")))
+
+
 @pytest.mark.parametrize(
     ("number", "words"),
     [

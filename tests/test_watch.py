@@ -1,5 +1,7 @@
 """The watch over a run: when its time counts, and what it does about a run that does not end."""
 
+import os
+import signal
 import threading
 import time
 
@@ -27,6 +29,17 @@ def hurried(monkeypatch):
 
 def watching(given_up, total=None):
     return Watch(StopSignals(), total, None, lambda *told: given_up.append(told))
+
+
+def test_a_signal_that_whoever_started_the_run_had_blocked_is_noticed():
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        with StopSignals() as signals:
+            os.kill(os.getpid(), signal.SIGTERM)
+            wait_until(signals.is_asked)
+        assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class StuckKernel:

@@ -66,11 +66,19 @@ class Sheet:
     parameters: tuple[Parameter, ...]
 
 
+_CELLS = ("markdown", "code", "raw")
+
+
 def read_notebook(path: Path) -> Sheet:
     """The notebook's sheet. Raises CellRefused for one that is no notebook, or whose cell cannot be read."""
     place = places.shown(path)
     try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        if notebook["nbformat"] != 4:
+            raise ValueError
+        cells = notebook["cells"]
+        if not all(cell["cell_type"] in _CELLS for cell in cells):
+            raise ValueError
         texts = [(cell["cell_type"], cell["metadata"].get("tags", ()), "".join(cell["source"])) for cell in cells]
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"{place} cannot be read as a notebook ({type(error).__name__})."

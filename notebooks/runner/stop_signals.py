@@ -22,6 +22,8 @@ class StopSignals:
             heeded = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
             self._before = {number: signal.signal(number, self._note) for number in heeded}
             self._before |= {number: signal.signal(number, signal.SIG_IGN) for number in _HALTS}
+            # What whoever started this had blocked would never come.
+            self._blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, heeded)
         return self
 
     def __exit__(
@@ -29,6 +31,8 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        if self._before:
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
 
     def _note(self, number: int, _: FrameType | None) -> None:
         # No lock may be taken here: the thread that is interrupted may hold it.

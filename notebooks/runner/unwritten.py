@@ -40,9 +40,10 @@ def line(files: RunFiles, error: Exception) -> str:
     """One line for people: what could not be written or published, and what to do."""
     if isinstance(error, Refusal):
         return f"{_WHAT}: {error.line()}"
-    if isinstance(error, OSError) and error.errno in _OF_MACHINE:
+    # ZeroMQ's errors have the system's numbers, and are none of the system's.
+    if (number := getattr(error, "errno", None)) in _OF_MACHINE:
         fix = f"end other programs, or raise this user's limits (ulimit -a), {_AGAIN}"
-        return f"The machine has no room for the run ({error.strerror}). To fix: {fix}"
+        return f"The machine has no room for the run ({os.strerror(number)}). To fix: {fix}"
     if isinstance(error, OSError):
         place = Path(error.filename) if isinstance(error.filename, (str, os.PathLike)) else _at_work_on(files)
         why, fix = error.strerror or str(error), _FIXES.get(error.errno, _OTHER_FIX)
