@@ -230,11 +230,9 @@ def _history(options: argparse.Namespace) -> int:
         printing.complain(_shown(finding.line()))
     db = database.open_record(settings.database_url.get_secret_value())
     rows = job_runs.read(db, options.name, options.outcome, options.limit)
-    return _say(
-        job_listing.history_json(rows)
-        if options.json
-        else job_listing.history(rows, is_chosen=bool(options.name or options.outcome))
-    )
+    if options.json:
+        return _say(job_listing.history_json(rows))
+    return _say(job_listing.history(rows, is_chosen=bool(options.name or options.outcome)))
 
 
 if __name__ == "__main__":

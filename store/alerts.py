@@ -149,9 +149,11 @@ def mail_of(db: Database, key: str) -> AlertMail | None:
 
 def waiting_mails(db: Database, alert: Alert) -> list[int]:
     """The ids of the mails of this alert, and of others of its series, that are yet to be sent."""
-    series = alert.series or alert.key
-    sql = f"SELECT id FROM notification WHERE state = 'queued' AND (alert_key = ? OR {_OF_SERIES}) ORDER BY id"
-    return [mail_id for (mail_id,) in fetch(db, sql, (alert.key, len(series), series))]
+    wanted, given = ("alert_key = ?", [alert.key])
+    if alert.series:
+        wanted, given = (_OF_SERIES, [len(alert.series), alert.series])
+    sql = f"SELECT id FROM notification WHERE state = 'queued' AND {wanted} ORDER BY id"
+    return [mail_id for (mail_id,) in fetch(db, sql, given)]
 
 
 def of_run(row: JobRunRow) -> Alert | None:

@@ -47,13 +47,11 @@ def _correct(cell: dict) -> None:
 
 def _tell(cells: list[dict], judged: Verdict) -> None:
     # papermill has put one above everything, and one above the cell that failed.
-    *_, failed = [
-        None,
-        *(place for place, cell in enumerate(cells) if _TAG in cell["metadata"].get("tags", ()) and place),
-    ]
+    marked = [place for place, cell in enumerate(cells) if _TAG in cell["metadata"].get("tags", ())]
+    failed = next((place for place in marked if place > 0), None)
     if failed is not None:
         cells[failed]["source"] = [f'<a id="{_FAILED}"></a>**The next cell failed.**']
-    if cells and _TAG in cells[0]["metadata"].get("tags", ()):
+    if 0 in marked:
         del cells[0]
     cells.insert(0, _notice(judged, has_failed_cell=failed is not None))
 

@@ -53,15 +53,10 @@ class PrivateKernel:
         return self
 
     def _given(self, temporary: Path) -> dict[str, str]:
-        # Where the user has no home of its own to write to, IPython would say so in every log.
-        home = (
-            {} if os.access(os.path.expanduser("~"), os.W_OK) else {"IPYTHONDIR": str(temporary.with_name("ipython"))}
-        )
-        own = home | {
-            "TMPDIR": str(temporary),
-            "JPY_PARENT_PID": str(os.getpid()),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        }
+        own = {"TMPDIR": str(temporary), "JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+        if not os.access(os.path.expanduser("~"), os.W_OK):
+            # Who has no home to write to would be told so by IPython in every log.
+            own["IPYTHONDIR"] = str(temporary.with_name("ipython"))
         # A kernel that takes itself for one of JupyterLab draws progress bars.
         return {name: value for name, value in self._environment.items() if name != "JPY_SESSION_NAME"} | own
 

@@ -17,6 +17,7 @@ from store.errors import StoreError
 PAGE_TRIES = 2
 """A page that its maker did not come back from twice, killed or hanging, would take the next one along, too."""
 _PRIVATE, _PUBLIC = 0o600, 0o666
+UNTOLD = ".part.end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class RunFiles:
     @property
     def untold(self) -> Path:
         """How the run ended, where the record could not be told: whoever sees to it later tells it."""
-        return self.folder / f"{self.name}.part.end"
+        return self.folder / f"{self.name}{UNTOLD}"
 
     @contextmanager
     def held(self) -> Iterator[bool]:

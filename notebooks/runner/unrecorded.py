@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from notebooks.runner import regular_files
-from notebooks.runner.run_files import RunFiles
+from notebooks.runner.run_files import UNTOLD, RunFiles
 from store import job_remains, job_runs, places
 from store.database import Database
 from store.job_runs import DONE, JobEnd
 
 log = logging.getLogger(__name__)
-_ENDING = ".part.end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ def record_good_ones(db: Database, folders: Iterable[Path]) -> None:
 
     Raises StoreError.
     """
-    for path in (path for folder in folders for path in folder.glob(f"*{_ENDING}")):
-        files = RunFiles(path.parent, path.name.removesuffix(_ENDING))
+    for path in (path for folder in folders for path in folder.glob(f"*{UNTOLD}")):
+        files = RunFiles(path.parent, path.name.removesuffix(UNTOLD))
         try:
             record(db, files)
         except OSError as error:
