@@ -251,11 +251,15 @@ def test_a_run_may_wait_for_the_other_one_to_end(office):
 
 
 def test_a_failed_run_s_record_says_first_what_to_do_and_leads_to_the_cell(office):
-    office.write("from notebooks.stopping import JobFailed", "raise JobFailed('It is full. To fix: make room.')", "1")
+    office.write(
+        "from notebooks.stopping import JobFailed", "raise JobFailed('It is full. To fix: make room.\\nAnd more.')", "1"
+    )
     result = office.run()
     notebook = json.loads(result.files.notebook.read_text(encoding="utf-8"))
     texts = ["".join(cell["source"]) for cell in notebook["cells"]]
-    assert texts[0].startswith("**This run did not end well** (failed, exit code 1). It is full. To fix: make room.")
+    assert texts[0].startswith(
+        "**This run did not end well** (failed, exit code 1). It is full. To fix: make room.  \nAnd more.\n"
+    )
     assert "[The cell that failed](#the-cell-that-failed)" in texts[0]
     place = texts.index('<a id="the-cell-that-failed"></a>**The next cell failed.**')
     assert texts[place + 1].startswith("raise JobFailed")

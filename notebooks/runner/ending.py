@@ -57,7 +57,8 @@ def _tell(cells: list[dict], judged: Verdict) -> None:
 
 
 def _notice(judged: Verdict, *, has_failed_cell: bool) -> dict:
-    what = "The kernel died." if judged.outcome == KERNEL_DIED else judged.message
+    # A line each, as Markdown breaks them.
+    what = "The kernel died." if judged.outcome == KERNEL_DIED else "  \n".join(judged.message.splitlines())
     code = f", exit code {EXIT_CODES[judged.outcome]}" if judged.outcome in EXIT_CODES else ""
     link = f"\n\n[The cell that failed](#{_FAILED})" if has_failed_cell else ""
     return {
