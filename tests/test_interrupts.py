@@ -83,14 +83,14 @@ def test_a_server_that_does_not_answer_is_waited_for_only_so_long_and_the_other_
     assert sorted(post.states()) == ["queued"] * (5 - len(on_the_line)) + on_the_line
 
 
-def silent_after(seconds):
-    """An answer that never comes, and an interrupt of this process so long after it was first waited for."""
+def silent_and_interrupting(when):
+    """An answer that never comes; the interrupt comes when so many wait for one."""
     asked = []
 
     def answer(*_):
-        if not asked:
-            asked.append(threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)))
-            asked[0].start()
+        asked.append(1)
+        if len(asked) == when:
+            threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
         return SILENCE
 
     return answer
@@ -101,7 +101,7 @@ def test_no_connection_of_several_is_waited_for_longer_and_none_keeps_its_mails(
     monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
     post.book_file(600)
     began = time.monotonic()
-    with SmtpServer({step: silent_after(2)}) as server, pytest.raises(KeyboardInterrupt):
+    with SmtpServer({step: silent_and_interrupting(when=4)}) as server, pytest.raises(KeyboardInterrupt):
         post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
     assert time.monotonic() - began < 12
     states = Counter(post.states())
@@ -113,9 +113,9 @@ def test_no_connection_of_several_is_waited_for_longer_and_none_keeps_its_mails(
 
 
 def test_a_connection_that_is_silent_while_the_others_are_done_is_left_too(post, ctrl_c, monkeypatch):
-    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 2.0)
     post.book_file(600)
-    silent = silent_after(0.7)
+    silent = silent_and_interrupting(when=1)
     began = time.monotonic()
     with (
         SmtpServer({".": lambda _, count: silent() if count == 5 else None}) as server,
@@ -133,7 +133,7 @@ def test_the_mails_of_a_worker_that_does_not_come_back_are_settled_in_its_place(
     monkeypatch.setattr(Worker, "cut", lambda worker: None)
     post.book_file(600)
     began = time.monotonic()
-    with SmtpServer({".": silent_after(2)}) as server, pytest.raises(KeyboardInterrupt):
+    with SmtpServer({".": silent_and_interrupting(when=4)}) as server, pytest.raises(KeyboardInterrupt):
         post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
     assert time.monotonic() - began < 12
     assert set(post.states()) == {"queued", "unknown"}
