@@ -191,7 +191,7 @@ def test_an_open_question_whose_recording_is_refused_can_be_recorded_again(here,
 def refuse_pieces(page):
     """From now on the server finds every piece too large."""
     body = {"status": 413, "content_type": "application/json", "body": '{"error": "recording_too_large"}'}
-    page.unroute(RECORDINGS)
+    # Put before what the route does now, and not in its place: meanwhile a piece would get through.
     page.route(RECORDINGS, lambda route: route.fulfill(**body))
 
 
