@@ -122,7 +122,7 @@ def running(url, folder, kind=Installation, **more):
     child, installation.port = installation.serve()
     yield installation
     child.terminate()
-    assert child.wait(10) == 0
+    assert child.wait(30) == 0
     child.stdout.close()
     installation.db.close()
     if not database.is_sqlite(installation.db):

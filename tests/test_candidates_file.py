@@ -208,7 +208,7 @@ def test_file_beyond_the_size_limit_is_refused_before_it_is_read(written):
     os.truncate(path, 50_000_000_000)
     began = time.perf_counter()
     assert refusal_of(path).code == "file_too_large"
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
 
 
 def test_pipe_is_read_like_a_file_and_its_size_limit_holds(tmp_path):

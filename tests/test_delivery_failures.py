@@ -109,7 +109,7 @@ def test_a_silent_server_times_out_and_booking_goes_on_meanwhile(post):
     with SmtpServer({"BANNER": banner}) as server:
         began = time.monotonic()
         report = post.deliver(server, timeout=0.3)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
     assert (report.sent, report.waiting) == (0, 3)
     assert "EMAIL_PORT" in report.sentence()
     assert post.row("c0")["attempts"] == 0

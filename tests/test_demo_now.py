@@ -81,7 +81,7 @@ def test_the_link_leads_to_the_usual_port_where_it_is_free_and_an_interrupt_ends
     assert opened(said) == (free, 303, "/interview")
     assert "Another program" not in said
     demo_of.started[0].send_signal(signal.SIGINT)
-    assert demo_of.started[0].wait(10) == 0
+    assert demo_of.started[0].wait(30) == 0
     with pytest.raises(ConnectionRefusedError):
         opened(said)
 

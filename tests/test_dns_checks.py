@@ -133,14 +133,14 @@ def test_silent_name_server_is_one_finding_after_one_question():
     assert [row.result for row in rows] == [OK, WARNING, NOT_RUN, NOT_RUN, NOT_RUN]
     assert rows[1].code == "dns_silent"
     assert "DNS_SERVER" in rows[1].fix
-    assert 0.3 <= rows[1].seconds <= took < 0.9
+    assert 0.3 <= rows[1].seconds <= took < 5
 
 
 def test_slow_name_server_is_given_up_when_all_questions_together_took_too_long():
     with SlowServer(0.12) as slow:
         began = time.monotonic()
         rows = check_dns(account(), slow.name_server, began=began, seconds=2, total=0.4)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5
     assert [row.code for row in rows].count("dns_silent") == 1
     assert rows[-1].result == NOT_RUN
     assert slow.asked <= 5
@@ -158,10 +158,10 @@ def test_name_server_that_refuses_is_one_finding(tmp_path):
 
 
 def test_name_service_of_this_machine_that_hangs_is_given_up(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(0.6) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(8) or [])
     began = time.monotonic()
     rows = check_dns(account("smtp.firm.example"), None, began=began, seconds=0.1)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 5
     assert [row.result for row in rows] == [FAILED, NOT_RUN, NOT_RUN, NOT_RUN, NOT_RUN]
     assert rows[0].code == "host_dns_silent"
 

@@ -46,7 +46,7 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_another_may_take_it(
     one, watched, _ = beating()
     with one:
         assert not watched.came.wait(0.1)
-        assert watched.came.wait(5)
+        assert watched.came.wait(20)
     assert watched.told[0][0] == FAILED
     assert "another run might have begun: The record cannot be reached." in watched.told[0][1]
 
@@ -56,7 +56,7 @@ def test_each_beat_looks_at_the_kernel_s_memory(beating):
     one, watched, _ = beating()
     one.kernel = SimpleNamespace(look=looked.set)
     with one:
-        assert looked.wait(5)
+        assert looked.wait(20)
     assert watched.told == []
 
 
@@ -67,7 +67,7 @@ def test_a_beat_that_waits_for_ever_is_noticed_without_the_database(beating, mon
     monkeypatch.setattr(heart, "_BEAT_SECONDS", 0.2)
     one, watched, _ = beating()
     with one:
-        assert waits.wait(5)
+        assert waits.wait(20)
         assert not watched.is_stuck()
         threading.Event().wait(0.7)
         assert watched.is_stuck()
@@ -82,7 +82,7 @@ def test_a_heart_that_breaks_off_stops_the_run(beating, monkeypatch):
     monkeypatch.setattr(job_runs, "beat", broken)
     one, watched, _ = beating()
     with one:
-        assert watched.came.wait(5)
+        assert watched.came.wait(20)
     assert watched.told == [(FAILED, "The heartbeat of this run broke off, so another run might have begun.")]
 
 

@@ -58,7 +58,7 @@ def test_a_second_interrupt_does_not_wait(ctrl_c):
 def interrupt_twice():
     with finished_first() as stop:
         signal.raise_signal(signal.SIGINT)
-        assert stop.wait(5)
+        assert stop.wait(20)
         signal.raise_signal(signal.SIGINT)
         pytest.fail("The second did not come through.")
 

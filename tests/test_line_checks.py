@@ -133,7 +133,7 @@ def test_a_silent_or_dripping_server_is_given_up_within_the_time_of_a_step(scrip
     with SmtpServer(script) as server:
         began = time.monotonic()
         rows = look(server, timeout=0.3)
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 4
     assert [row.stage for row in rows if row.result == FAILED] == ([stage] if stage else [])
 
 
@@ -142,7 +142,7 @@ def test_a_server_that_is_slow_everywhere_is_given_up_within_the_deadline():
     with SmtpServer({"BANNER": Drip("220 slow", 0.03), "MAIL": slow, "RCPT": slow}) as server:
         began = time.monotonic()
         rows = look(server, timeout=0.4, deadline=0.6)
-    assert time.monotonic() - began < 1.2
+    assert time.monotonic() - began < 4
     assert stages.results(rows)["addresses"] == FAILED
 
 
@@ -154,11 +154,11 @@ def test_a_line_that_was_given_up_is_not_spoken_to_again():
 
 
 def test_a_name_server_that_does_not_answer_is_given_up_in_time(monkeypatch):
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(0.9) or [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(8) or [])
     with SmtpServer() as server:
         began = time.monotonic()
         rows = look(server, timeout=0.2, host="mail.acme.example")
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 5
     assert rows[0].code == "line.dns_temporary"
 
 

@@ -122,8 +122,8 @@ def test_following_sends_new_mails_and_ends_within_seconds_of_a_sigterm(post, co
         _wait_until(lambda: len(server.delivered) == 3, seconds=8)
         began = time.monotonic()
         child.terminate()
-        printed, _ = child.communicate(timeout=10)
-        assert time.monotonic() - began < 3
+        printed, _ = child.communicate(timeout=30)
+        assert time.monotonic() - began < 9
     assert (child.returncode, printed.strip()) == (0, "3 sent, 0 failed, 0 unknown, 0 waiting.")
 
 
@@ -135,8 +135,8 @@ def test_a_sigterm_in_the_middle_frees_what_was_not_sent(post, commands):
         _wait_until(lambda: server.commands.count("DATA") >= 2)
         began = time.monotonic()
         child.terminate()
-        child.communicate(timeout=10)
-        assert time.monotonic() - began < 3
+        child.communicate(timeout=30)
+        assert time.monotonic() - began < 9
     assert set(post.states()) == {"sent", "queued"}
     assert post.states().count("sent") == len(server.delivered) < 8
     assert post.desk.rows("SELECT count(*) FROM notification WHERE owner IS NOT NULL") == [(0,)]

@@ -118,7 +118,7 @@ def test_a_portal_that_stops_in_between_is_not_asked_for_ever(office, sent):
     client = PortalClient(f"http://127.0.0.1:{port}", "interviews.example.com")
     client.check(database.database_id(office.db))
     child.terminate()
-    assert child.wait(10) == 0
+    assert child.wait(30) == 0
     child.stdout.close()
     for _ in range(3):
         with pytest.raises(NotOpened, match="No portal answers"):
@@ -152,7 +152,7 @@ def dripping(start, gap=0.02):
         client, _ = listener.accept()
         with client, contextlib.suppress(OSError):  # the other side hangs up when it has had enough
             client.sendall(start)
-            for _ in range(int(1 / gap)):
+            for _ in range(int(6 / gap)):
                 client.sendall(b" ")
                 time.sleep(gap)
 
@@ -172,7 +172,7 @@ def test_a_portal_that_drips_its_answer_is_left_after_the_timeout(monkeypatch, s
         client = PortalClient(f"http://127.0.0.1:{listener.getsockname()[1]}", "x")
         with client, pytest.raises(PortalUnusable, match="did not answer in"):
             client.check("0123456789abcdef")
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
         portal.join(2)
 
 
@@ -185,7 +185,7 @@ def test_a_portal_that_drips_its_handshake_is_left_after_the_timeout(monkeypatch
         client = PortalClient(f"https://127.0.0.1:{listener.getsockname()[1]}", "x")
         with client, pytest.raises(PortalUnusable, match="did not answer in"):
             client.check("0123456789abcdef")
-        assert time.monotonic() - began < 0.5
+        assert time.monotonic() - began < 3
         portal.join(2)
 
 

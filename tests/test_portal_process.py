@@ -55,7 +55,7 @@ def test_pages_do_not_wait_for_a_job_that_writes(environment, db):
         began = time.monotonic()
         for _ in range(20):
             assert health(address)["status"] == "ok"
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         client.settimeout(0.1)
         with pytest.raises(TimeoutError):
             client.recv(1)

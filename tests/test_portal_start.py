@@ -51,6 +51,6 @@ def test_a_ready_portal_answers_and_ends_cleanly(environment, end):
         child.send_signal(signal.SIGTERM)
     else:
         child.stdin.close()
-    assert child.wait(10) == 0
+    assert child.wait(30) == 0
     child.stdin.close()
     child.stdout.close()

@@ -117,7 +117,7 @@ def test_each_breakage_is_told_first_with_its_cause_and_fix(verified, breakage, 
     assert cause in first.evidence
     assert fix in first.fix
     assert texts.PASSWORD not in repr(done)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 20
 
 
 def test_a_mail_in_the_spam_folder_works_but_is_warned_of(verified):

@@ -253,7 +253,7 @@ def test_a_signal_ends_only_the_try_to_send_and_the_run_keeps_its_exit_code(offi
             assert process.stdout.readline() == "small: wrong_settings (exit code 2)\n"
             wait_until(lambda: server.connections)
             process.send_signal(number)
-            said = process.communicate(timeout=15)[1].splitlines()
+            said = process.communicate(timeout=40)[1].splitlines()
     assert (process.returncode, len(said)) == (2, 2)
     assert said[1].startswith(
         "notebooks: the alert to ops: the try to send it was left: a signal came. It stays queued"

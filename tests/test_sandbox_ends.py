@@ -161,7 +161,7 @@ def test_sandbox_ends_when_its_parent_closes_the_pipe(run_by_hand):
     process = run_by_hand(subprocess.PIPE)
     assert process.stdout.readline().startswith(b"READY 127.0.0.1 ")
     process.stdin.close()
-    assert process.wait(5) == 0
+    assert process.wait(20) == 0
     assert process.stdout.read() == process.stderr.read() == b""
 
 
@@ -183,6 +183,6 @@ def test_sandbox_without_a_parents_pipe_runs_until_it_is_told_to_end(folder, run
     with smtplib.SMTP("127.0.0.1", port, timeout=10) as connection:
         connection.sendmail(OPS, [ASHA], content())
     process.terminate()
-    assert process.communicate(timeout=5) == (b"", b"")
+    assert process.communicate(timeout=20) == (b"", b"")
     assert process.returncode == 0
     assert sent_of(folder) == content()

@@ -30,7 +30,7 @@ class Sink:
         return [int(reply[:3]) for reply in replies if reply[3:4] == b" "][2:-1]
 
     def end(self) -> bytes:
-        return self.process.communicate(timeout=5)[0].strip()
+        return self.process.communicate(timeout=20)[0].strip()
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_a_command_that_writes_without_end_is_stopped_soon():
     began = time.monotonic()
     refusal = refused(TokenCommand(("yes", "a" * 70)))
     assert (str(refusal), refusal.passing) == ("EMAIL_TOKEN_COMMAND (yes) wrote more than 65536 bytes.", False)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_command_that_complains_without_end_is_ended_in_time_and_nothing_is_kept():
@@ -140,9 +140,9 @@ def test_a_command_that_complains_without_end_is_ended_in_time_and_nothing_is_ke
 @pytest.mark.parametrize("writes", [f"echo {SECRET}", f"printf {SECRET}"])
 def test_a_command_that_leaves_a_child_behind_has_given_its_token(writes):
     began = time.monotonic()
-    command = TokenCommand(("sh", "-c", f"sleep 2 & {writes}"))
+    command = TokenCommand(("sh", "-c", f"sleep 9 & {writes}"))
     assert value(command) == SECRET
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 5
 
 
 def test_a_command_that_is_not_there_is_told():
@@ -153,7 +153,7 @@ def test_a_command_that_hangs_is_ended_with_its_children_in_time():
     code = "import subprocess; subprocess.run(['sleep', '30'])"
     began = time.monotonic()
     refusal = refused(program(code), timeout=0.4)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     assert refusal.passing
 
 
