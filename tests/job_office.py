@@ -6,8 +6,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,15 +132,6 @@ def outputs(path: Path) -> str:
     """All that the cells of an executed notebook put out, as one text."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     return "".join("".join(output.get("text", [])) for cell in cells for output in cell.get("outputs", ()))
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    """Returns as soon as the condition holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            raise AssertionError(f"not so within {seconds:g} s")
-        time.sleep(0.02)
 
 
 def is_alive(number: int) -> bool:

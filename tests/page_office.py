@@ -5,7 +5,6 @@ microphone and camera; a page may use them where its context was granted them.
 """
 
 import shutil
-import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -159,14 +158,6 @@ def save(page, text):
     write(page, text)
     page.locator("[data-answer]").blur()
     wait_saved(page)
-
-
-def until(is_so):
-    """Waits for what the server does a moment later."""
-    end = time.monotonic() + PATIENCE / 1000
-    while not is_so():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def lose_saves(page):

@@ -74,7 +74,7 @@ def wait_sent(page):
 
 def until_sent(here, booked, page):
     """Waits for the first piece of a recording."""
-    for _ in range(80):
+    for _ in range(200):
         page.wait_for_timeout(100)
         if takes(here, booked):
             return

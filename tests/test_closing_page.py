@@ -2,8 +2,9 @@
 
 import page_office
 import recording_device
-from page_office import MINUTE, answers, enter, lose_saves, reach, stored, takes, until, write
+from page_office import MINUTE, answers, enter, lose_saves, reach, stored, takes, write
 from recording_device import SPOKEN, file_of, lose_recordings, record_unsent, recorded
+from waiting import wait_until
 
 from store import times
 from store.database import execute
@@ -44,7 +45,7 @@ def test_a_recording_of_which_nothing_had_arrived_arrives_after_the_end(here, be
     page.wait_for_selector("[data-counts]:has-text('1 of 2 questions are answered')")
     assert ("keep this page open" in said(page), "You can close this page now." in said(page)) == (False, True)
     assert file_of(here, booked, takes(here, booked)[0]) == kept
-    until(lambda: page.evaluate("() => indexedDB.databases()") == [])
+    wait_until(lambda: page.evaluate("() => indexedDB.databases()") == [])
 
 
 def test_how_far_a_recording_is_sent_is_said(here, begun, page):

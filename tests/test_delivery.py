@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 
 import pytest
 from smtp_server import DROP, After, SmtpServer, account
+from waiting import wait_until
 
 from mailer.delivery import follow
 from store import session_keys, times
@@ -278,9 +279,9 @@ def test_following_sends_what_is_booked_meanwhile_and_ends_when_told(post, serve
     follower = threading.Thread(target=run)
     follower.start()
     for sent in (1, 2):
-        _wait_until(lambda sent=sent: len(server.delivered) == sent and post.states().count("sent") == sent)
+        wait_until(lambda sent=sent: len(server.delivered) == sent and post.states().count("sent") == sent)
         post.book(1)
-    _wait_until(lambda: post.states() == ["sent"] * 3)
+    wait_until(lambda: post.states() == ["sent"] * 3)
     stop.set()
     follower.join(3)
     assert not follower.is_alive()
@@ -296,15 +297,6 @@ def test_a_stop_lets_the_mail_on_the_line_end_and_gives_the_others_back(post):
     assert (len(server.delivered), post.states().count("sent"), post.states().count("queued")) == (1, 1, 5)
     assert (report.sent, report.waiting) == (1, 5)
     assert post.desk.rows("SELECT max(attempts) FROM notification WHERE state = 'queued'") == [(0,)]
-
-
-def _wait_until(true, seconds=5.0):
-    limit = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if true():
-            return
-        limit.wait(0.02)
-    pytest.fail("it did not happen in time")
 
 
 def test_settings_of_the_hand_over_are_forgotten_with_a_mail_that_surely_did_not_arrive(post):

@@ -10,7 +10,7 @@ from dataclasses import replace
 import installed_here
 import pytest
 from conftest import need
-from job_office import wait_until
+from waiting import wait_until
 
 from notebooks.schedule import FILE, cron_file, read, units
 from notebooks.schedule.installation import Installation

@@ -10,7 +10,8 @@ import installed_here
 import pytest
 import schedule_office
 from conftest import need
-from job_office import JobOffice, wait_until
+from job_office import JobOffice
+from waiting import wait_until
 
 from notebooks import schedule
 from notebooks.schedule import cron_file

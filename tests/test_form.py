@@ -10,7 +10,8 @@ import ipywidgets as widgets
 import job_office
 import peewee
 import pytest
-from job_office import JobOffice, wait_until
+from job_office import JobOffice
+from waiting import wait_until
 
 from notebooks import jobs
 from notebooks.lab import form as form_of

@@ -4,7 +4,8 @@ import contextlib
 
 import page_office
 import pytest
-from page_office import answers, copies, enter, heading, lose_saves, save, silence, stand, until, wait_saved, write
+from page_office import answers, copies, enter, heading, lose_saves, save, silence, stand, wait_saved, write
+from waiting import wait_until
 
 from store import times
 
@@ -35,7 +36,7 @@ def test_a_crash_loses_no_key_and_the_interview_goes_on_by_asking(here, begun, p
     enter(page, booked)
     lose_saves(page)
     write(page, "Just before the crash")
-    until(lambda: here.session(booked, "engaged_at"))
+    wait_until(lambda: here.session(booked, "engaged_at"))
     crash(page)
     again = page.context.new_page()
     again.goto(booked.link)
@@ -69,8 +70,8 @@ def test_a_closed_page_saves_and_gives_the_interview_back_at_once(here, begun, d
     enter(page, booked)
     write(page, "Closed while typing")
     page.goto("about:blank")
-    until(lambda: here.session(booked, "held_at") < times.epoch(times.now()) - 30)
-    until(lambda: answers(here, booked) == {1: "Closed while typing"})
+    wait_until(lambda: here.session(booked, "held_at") < times.epoch(times.now()) - 30)
+    wait_until(lambda: answers(here, booked) == {1: "Closed while typing"})
     enter(device(), booked)
 
 
@@ -105,7 +106,7 @@ def test_a_duplicated_tab_is_another_page(here, begun, page):
     booked = begun()
     enter(page, booked)
     page.locator("[data-answer]").click()
-    until(lambda: here.session(booked, "engaged_at"))
+    wait_until(lambda: here.session(booked, "engaged_at"))
     page.reload()
     stand(page, "question")
     with page.expect_popup() as opened:

@@ -2,7 +2,8 @@
 
 import page_office
 import pytest
-from page_office import answers, copies, enter, paste, reach, save, stored, until
+from page_office import answers, copies, enter, paste, reach, save, stored
+from waiting import wait_until
 
 from store import drafts, times
 from store.answers import BLANK, TEXT_LENGTH
@@ -42,7 +43,7 @@ def test_a_text_that_is_too_long_is_handed_in_in_parts(here, too_long, page):
     end(here, too_long, page)
     page.wait_for_selector("[data-late]:not([hidden])")
     assert (answers(here, too_long), copies(here, too_long)) == ({}, PARTS)
-    until(lambda: stored(page) == [])
+    wait_until(lambda: stored(page) == [])
 
 
 def test_parts_that_were_sent_before_are_not_kept_twice(here, too_long, page):

@@ -3,7 +3,8 @@
 import page_office
 import pytest
 import recording_device
-from page_office import answers, copies, enter, heading, paste, reach, save, stand, stored, takes, until, write
+from page_office import answers, copies, enter, heading, paste, reach, save, stand, stored, takes, write
+from waiting import wait_until
 
 from store.database import execute
 from store.questions import Question
@@ -70,7 +71,7 @@ def test_what_came_too_late_is_not_counted_as_an_answer_and_leaves_nothing_behin
     assert page.locator("[data-missing]").inner_text() == "Questions without an answer: 3 of 3."
     page.click("[data-sure]")
     reach(page, "done")
-    until(lambda: stored(page) == [])
+    wait_until(lambda: stored(page) == [])
     assert copies(here, too_late) == [("On a train", "late")]
 
 
@@ -78,7 +79,7 @@ def test_a_save_whose_reply_was_lost_is_not_said_to_be_late(here, opened, page):
     page.route("**/answers/2", lambda route: (route.fetch(), route.abort()))
     write(page, "In time")
     page.wait_for_selector("h1:has-text('Question 3 of 3')")
-    until(lambda: answers(here, opened) == {2: "In time"})
+    wait_until(lambda: answers(here, opened) == {2: "In time"})
     execute(here.db, "UPDATE session_question SET opened_at = opened_at - 100 WHERE number = 2", ())
     page.unroute("**/answers/2")
     page.wait_for_selector(f"[data-remark]:text-is('{OVER} What you wrote is saved.')")

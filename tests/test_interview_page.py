@@ -15,10 +15,10 @@ from page_office import (
     reach,
     stand,
     stored,
-    until,
     wait_saved,
     write,
 )
+from waiting import wait_until
 
 from store import times
 from store.database import execute, fetch
@@ -257,10 +257,10 @@ def test_a_page_is_taken_for_a_persons_only_once_somebody_touched_it(here, begun
     booked = begun()
     # Nothing is asked of the page meanwhile, since every look by the test counts as a touch.
     page.goto(booked.link)
-    until(lambda: here.session(booked, "at_question") == 1)
+    wait_until(lambda: here.session(booked, "at_question") == 1)
     assert here.session(booked, "engaged_at") is None
     page.click("[data-next]")
-    until(lambda: here.session(booked, "at_question") == 2)
+    wait_until(lambda: here.session(booked, "at_question") == 2)
     assert here.session(booked, "engaged_at") is not None
 
 

@@ -10,7 +10,8 @@ from contextlib import suppress
 
 import job_office
 import pytest
-from job_office import JobOffice, is_alive, wait_until
+from job_office import JobOffice, is_alive
+from waiting import wait_until
 
 from store.database import fetch
 
@@ -113,7 +114,7 @@ def killed(office, number, seconds):
     code = process.returncode
     kernel = office.folder / "kernel"
     if kernel.exists():
-        wait_until(lambda: not is_alive(int(kernel.read_text() or 0)), 5)
+        wait_until(lambda: not is_alive(int(kernel.read_text() or 0)))
     office.grow_old()
     office.check_published()
     new = office.rows()[before:]
@@ -136,7 +137,7 @@ def test_no_kernel_outlives_a_runner_that_is_killed_while_it_starts(office):
         time.sleep(chance.uniform(0.0, 1.0 if turn % 2 else 2.0))
         process.kill()
         process.communicate()
-        wait_until(lambda: not office.processes("kernel.json"), 5)
+        wait_until(lambda: not office.processes("kernel.json"))
         office.grow_old()
 
 

@@ -17,6 +17,7 @@ import page_office
 import pytest
 from conftest import need
 from page_office import browser  # noqa: F401
+from waiting import wait_until
 
 from notebooks.lab import server as lab
 from store import database, job_runs, places
@@ -62,7 +63,7 @@ def address(installation, tmp_path):
         command = [sys.executable, "-m", "notebooks.lab", *more]
         server = subprocess.Popen(command, cwd=places.ROOT, env=installation, stdout=log, stderr=log)
     try:
-        job_office.wait_until(lambda: _listens(server, port), PATIENCE_SECONDS)
+        wait_until(lambda: _listens(server, port), PATIENCE_SECONDS)
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()

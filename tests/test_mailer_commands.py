@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 from functools import partial
 
@@ -13,6 +12,7 @@ from booking_desk import DAY, request
 from pydantic import SecretStr
 from smtp_server import DROP, FROM, After, SmtpServer
 from test_dkim_signing import openssl
+from waiting import wait_until
 
 from mailer.account import DkimKey
 from mailer.dkim_keys import read_key
@@ -117,9 +117,9 @@ def test_a_server_that_wants_a_login_makes_deliver_fail_with_the_fix_and_no_succ
 def test_following_sends_new_mails_and_ends_within_seconds_of_a_sigterm(post, commands):
     post.book(1)
     with SmtpServer() as server, commands.start("deliver", "--follow", port=server.port) as child:
-        _wait_until(lambda: len(server.delivered) == 1)
+        wait_until(lambda: len(server.delivered) == 1)
         post.book(2)
-        _wait_until(lambda: len(server.delivered) == 3, seconds=8)
+        wait_until(lambda: len(server.delivered) == 3, seconds=8)
         began = time.monotonic()
         child.terminate()
         printed, _ = child.communicate(timeout=30)
@@ -132,7 +132,7 @@ def test_a_sigterm_in_the_middle_frees_what_was_not_sent(post, commands):
     post.book(8)
     slow = {".": lambda *_: After("250 2.0.0 queued", 0.3)}
     with SmtpServer(slow) as server, commands.start("deliver", "--follow", port=server.port) as child:
-        _wait_until(lambda: server.commands.count("DATA") >= 2)
+        wait_until(lambda: server.commands.count("DATA") >= 2)
         began = time.monotonic()
         child.terminate()
         child.communicate(timeout=30)
@@ -257,12 +257,3 @@ def test_no_command_prints_a_key_or_a_whole_address(post, commands):
     assert "c***@cand.example" in written
     assert not session_keys.SESSION_KEY.search(written)
     assert "@cand.example" not in written.replace("***@cand.example", "")
-
-
-def _wait_until(true, seconds=5.0):
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.05)):
-        if true():
-            return
-        pause.wait(0.05)
-    pytest.fail("it did not happen in time")

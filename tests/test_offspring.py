@@ -5,7 +5,8 @@ import resource
 import subprocess
 
 import pytest
-from job_office import is_alive, wait_until
+from job_office import is_alive
+from waiting import wait_until
 
 from notebooks.runner import offspring
 

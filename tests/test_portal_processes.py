@@ -3,11 +3,11 @@
 import signal
 import subprocess
 import sys
-import time
 from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
+from waiting import wait_until
 
 from store.places import ROOT
 
@@ -51,13 +51,6 @@ def said(process, lines):
     return sorted(process.stdout.readline().strip() for _ in range(lines))
 
 
-def wait_for(is_so):
-    until = time.monotonic() + 20
-    while not is_so():
-        assert time.monotonic() < until, "not within 20 seconds"
-        time.sleep(0.02)
-
-
 def test_the_parent_is_ready_once_when_all_children_are():
     slowly = "time.sleep(os.getpid() % 3 / 5); os.write(1, b'starts\\n')"
     with crew(count=3, start=slowly) as (process, watched):
@@ -91,7 +84,7 @@ def test_children_end_with_a_parent_that_was_killed():
         said(process, 3)
         children = watched.children()
         process.kill()
-        wait_for(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
+        wait_until(lambda: not any(child.is_running() and child.status() != "zombie" for child in children))
 
 
 def test_a_child_that_dies_is_replaced_after_a_pause_and_leaves_a_line_and_no_zombie():

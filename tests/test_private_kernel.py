@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from job_office import JobOffice, is_alive, outputs, wait_until
+from job_office import JobOffice, is_alive, outputs
+from waiting import wait_until
 
 from notebooks.runner.private_kernel import PrivateKernel
 from store import places

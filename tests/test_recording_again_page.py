@@ -4,8 +4,9 @@ import re
 
 import page_office
 import recording_device
-from page_office import enter, heading, stand, takes, until
+from page_office import enter, heading, stand, takes
 from recording_device import RECORDINGS, begin_recording, record, record_unsent, recorded, wait_sent
+from waiting import wait_until
 
 from store.database import execute
 from store.questions import Question
@@ -65,14 +66,14 @@ def test_a_new_recording_cut_off_by_moving_on_is_the_answer_if_it_is_longer(here
     record_until(page, "00:03")
     page.click("[data-next]")
     page.wait_for_selector("[data-remark]:has-text('Question 1: The new recording was cut off, but is longer (')")
-    until(lambda: states(here, booked) == ["discarded", "complete"])
+    wait_until(lambda: states(here, booked) == ["discarded", "complete"])
 
 
 def test_a_shorter_recording_that_the_candidate_stopped_is_the_answer(here, begun, page):
     booked = begun(SPOKEN_TWICE)
     answered(page, booked, 2)
     record(page)
-    until(lambda: states(here, booked) == ["discarded", "complete"])
+    wait_until(lambda: states(here, booked) == ["discarded", "complete"])
 
 
 def test_a_new_recording_cut_off_by_a_reload_leaves_the_longer_one_before(here, begun, page):
@@ -82,7 +83,7 @@ def test_a_new_recording_cut_off_by_a_reload_leaves_the_longer_one_before(here, 
     page.reload()
     stand(page, "question")
     page.wait_for_selector(f"[data-trouble]:has-text('{CUT_OFF}')")
-    until(lambda: recorded(page, booked) == before)
+    wait_until(lambda: recorded(page, booked) == before)
     assert states(here, booked)[0] == "complete"
 
 
@@ -92,9 +93,9 @@ def test_a_longer_recording_that_a_reload_ended_is_the_answer(here, begun, page)
     record_until(page, "00:04")
     page.reload()
     page.wait_for_selector("[data-trouble]:has-text('It is your answer now.')")
-    until(lambda: states(here, booked) == ["discarded", "complete"])
+    wait_until(lambda: states(here, booked) == ["discarded", "complete"])
     # The page learns it from the answer, a moment after the record has it.
-    until(lambda: re.fullmatch(r"Your recording is saved \([2-6] seconds\)\.", shown(page, "sent")))
+    wait_until(lambda: re.fullmatch(r"Your recording is saved \([2-6] seconds\)\.", shown(page, "sent")))
 
 
 def test_a_new_recording_cut_off_by_its_questions_limit_leaves_the_longer_one_before(here, begun, page):
@@ -114,7 +115,7 @@ def test_pieces_of_a_new_recording_that_is_cut_off_do_not_make_it_the_answer(her
     page.add_init_script(SMALL_SLICES)
     before = answered(page, booked, 1.8)
     begin_recording(page)
-    until(lambda: len(states(here, booked)) == 2)
+    wait_until(lambda: len(states(here, booked)) == 2)
     page.reload()
     stand(page, "question")
     page.wait_for_selector(f"[data-trouble]:has-text('{CUT_OFF}')")
@@ -132,7 +133,7 @@ def test_a_recording_that_is_not_sent_yet_stays_when_a_new_one_is_cut_off(here, 
     page.click("[data-next]")
     page.wait_for_selector(f"[data-remark]:has-text('{CUT_OFF}')")
     let_through()
-    until(lambda: states(here, booked) == ["complete"])
+    wait_until(lambda: states(here, booked) == ["complete"])
     assert recorded(page, booked) == before
 
 
@@ -142,7 +143,7 @@ def test_a_first_recording_that_is_cut_off_is_better_than_none(here, begun, page
     begin_recording(page)
     page.wait_for_timeout(900)
     page.click("[data-next]")
-    until(lambda: states(here, booked) == ["complete"])
+    wait_until(lambda: states(here, booked) == ["complete"])
 
 
 def refused_late(here, begun, page):
@@ -217,7 +218,7 @@ def test_a_recording_that_comes_late_begins_late_when_it_was_made_in_time(here, 
     # As if the 15 seconds of grace had been over 2 seconds after the question was opened.
     execute(here.db, "UPDATE session_question SET opened_at = opened_at - 16 WHERE session_id = ?", (booked.session,))
     let_through()
-    until(lambda: states(here, booked) == ["complete"])
+    wait_until(lambda: states(here, booked) == ["complete"])
 
 
 def test_what_is_recorded_is_told_by_its_length(begun, page):

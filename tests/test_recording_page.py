@@ -3,8 +3,9 @@
 import page_office
 import pytest
 import recording_device
-from page_office import MINUTE, answers, enter, heading, reach, save, stand, takes, until
+from page_office import MINUTE, answers, enter, heading, reach, save, stand, takes
 from recording_device import RECORDINGS, SEEN, SPOKEN, file_of, live, record, recorded, until_sent, wait_sent
+from waiting import wait_until
 
 from store import times
 from store.database import execute
@@ -136,7 +137,7 @@ def test_a_new_recording_replaces_the_one_before(here, begun, page):
     wait_sent(page)
     assert page.locator("[data-record]").inner_text() == "Record again"
     record(page)
-    until(lambda: [take.state for take in takes(here, booked)] == ["discarded", "complete"])
+    wait_until(lambda: [take.state for take in takes(here, booked)] == ["discarded", "complete"])
     wait_sent(page)
 
 
@@ -169,7 +170,7 @@ def test_a_recording_stops_when_its_questions_time_is_over(here, begun, page):
     page.click("[data-open]")
     page.click("[data-record]")
     page.wait_for_selector("h1:has-text('Question 2 of 2')")
-    until(lambda: [take.state for take in takes(here, booked)] == ["complete"])
+    wait_until(lambda: [take.state for take in takes(here, booked)] == ["complete"])
     assert (live(page), heading(page)) == (0, "Question 2 of 2 And then?")
 
 
@@ -205,5 +206,5 @@ def test_the_rest_of_a_recording_arrives_after_the_end(here, begun, page):
     page.unroute(RECORDINGS)
     page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     reach(page, "done")
-    until(lambda: takes(here, booked)[0].state == "complete")
+    wait_until(lambda: takes(here, booked)[0].state == "complete")
     assert file_of(here, booked, takes(here, booked)[0]) == kept

@@ -2,8 +2,9 @@
 
 import page_office
 import recording_device
-from page_office import PATIENCE, enter, takes, until
+from page_office import PATIENCE, enter, takes
 from recording_device import SPOKEN, begin_recording, file_of, lose_recordings, recorded
+from waiting import wait_until
 
 here, book, begun, browser, device = (
     page_office.here, page_office.book, page_office.begun, recording_device.browser, page_office.device,
@@ -32,7 +33,7 @@ def test_a_line_too_slow_for_a_piece_carries_smaller_ones(here, begun, page):
     enter(page, booked)
     let_through = lose_recordings(page)
     begin_recording(page)
-    until(lambda: len(recorded(page, booked)) > ENOUGH)
+    wait_until(lambda: len(recorded(page, booked)) > ENOUGH)
     page.click("[data-stop]")
     # The first piece takes twice as long as it may, a quarter of it half as long.
     slow_down(page, min(len(recorded(page, booked)), 65_536) // 2)

@@ -2,8 +2,9 @@
 
 import page_office
 import recording_device
-from page_office import PATIENCE, enter, reach, stand, takes, until
+from page_office import PATIENCE, enter, reach, stand, takes
 from recording_device import asked_before_leaving, begin_recording, file_of, record, record_unsent, recorded, wait_sent
+from waiting import wait_until
 
 from store.questions import Question
 
@@ -77,7 +78,7 @@ def test_a_tab_that_takes_over_gets_the_running_recording_whole(here, begun, pag
     go_on(tab)
     stand(page, "elsewhere")
     wait_sent(tab)
-    until(lambda: states(here, booked) == ["complete"])
+    wait_until(lambda: states(here, booked) == ["complete"])
     kept = recorded(tab, booked)
     assert (len(kept) > 1000, file_of(here, booked, takes(here, booked)[0])) == (True, kept)
 
@@ -94,7 +95,7 @@ def test_a_running_recording_is_left_to_its_tab_until_that_hears_of_the_other(he
     assert page.locator("[data-recorded]").inner_text().startswith("Recording:")
     page.unroute("**/heartbeat")
     wait_sent(tab)
-    until(lambda: file_of(here, booked, takes(here, booked)[0]) == recorded(tab, booked))
+    wait_until(lambda: file_of(here, booked, takes(here, booked)[0]) == recorded(tab, booked))
 
 
 def test_a_new_recording_that_another_tab_ends_does_not_replace_a_longer_one(here, begun, page):

@@ -13,7 +13,8 @@ import interview_room
 import job_office
 import pytest
 from booking_desk import DAY, HOUR, Desk
-from job_office import JobOffice, wait_until
+from job_office import JobOffice
+from waiting import wait_until
 
 from mailer import portal_process
 from notebooks import jobs

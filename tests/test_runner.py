@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import get_args
 
 import pytest
-from job_office import JobOffice, is_alive, outputs, wait_until
+from job_office import JobOffice, is_alive, outputs
+from waiting import wait_until
 
 from mailer.verification import stages
 from notebooks import jobs

@@ -9,8 +9,9 @@ from email import message_from_bytes, policy
 import job_office
 import pytest
 from facts_of_mails import FAILED_JOB
-from job_office import JobOffice, wait_until
+from job_office import JobOffice
 from smtp_server import FROM, SILENCE, SmtpServer
+from waiting import wait_until
 
 from notebooks.runner import alerts as runner_alerts
 from notebooks.runner.alerts import OpsAlert

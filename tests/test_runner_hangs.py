@@ -4,7 +4,8 @@ import signal
 
 import job_office
 import pytest
-from job_office import JobOffice, wait_until
+from job_office import JobOffice
+from waiting import wait_until
 
 from mailer import delivery, interrupts
 from notebooks.runner import alerts, surrender, watch

@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from job_office import RUN, JobOffice, is_alive, wait_until
+from job_office import RUN, JobOffice, is_alive
 from nbformat import read
+from waiting import wait_until
 
 from store import job_locks, places
 from store.database import connect, execute

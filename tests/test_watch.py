@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from job_office import wait_until
+from waiting import wait_until
 
 from notebooks.runner import watch
 from notebooks.runner.stop_signals import StopSignals

@@ -15,7 +15,7 @@ from pathlib import Path
 import installed_here
 import pytest
 from conftest import need
-from job_office import wait_until
+from waiting import wait_until
 
 from notebooks.schedule import FILE, due, read
 from store import database, job_runs, places, times
