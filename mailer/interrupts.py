@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE_SECONDS = 20.0
-"""So long a server's answer is waited for after an interrupt: a run that is stopped has 24 seconds (`runner.watch`)."""
+"""So long a server's answer is waited for after an interrupt: a run that is stopped has 24 seconds (`runner.watch`).
+
+A second interrupt ends the waiting at once: it comes to a run that has lost its lock.
+"""
 _LOOK_SECONDS = 0.05
 
 

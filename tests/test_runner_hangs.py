@@ -128,4 +128,6 @@ def test_a_stop_takes_less_time_than_systemd_gives_it():
 
 
 def test_a_mail_server_is_waited_for_no_longer_than_a_stopped_cell_is():
-    assert interrupts.PATIENCE_SECONDS + delivery._LEAVING_SECONDS + 2 < watch.GRACE_SECONDS
+    leaving = delivery._LEAVING_SECONDS + 2
+    assert interrupts.PATIENCE_SECONDS + leaving < watch.GRACE_SECONDS
+    assert watch.URGE_SECONDS + leaving < watch.LOST_SECONDS

@@ -22,7 +22,6 @@ def given_up():
 @pytest.fixture
 def hurried(monkeypatch):
     monkeypatch.setattr(watch, "GRACE_SECONDS", 0.1)
-    monkeypatch.setattr(watch, "LOST_SECONDS", 0.1)
     monkeypatch.setattr(watch, "HANG_SECONDS", 0.3)
     monkeypatch.setattr(watch, "_KILL_SECONDS", 0.1)
 
@@ -74,6 +73,38 @@ def test_a_run_that_does_not_end_is_given_up_even_if_its_kernel_cannot_be_ended(
         wait_until(lambda: given_up)
     assert (given_up, kernel.asked) == ([("stopped", "Stopped.")], ["interrupt", "kill", "kill"])
     kernel.ended.set()
+
+
+@pytest.mark.parametrize("reason", ["overtaken", "failed"])
+def test_a_lock_that_is_lost_during_a_stop_leaves_the_cell_less_time(given_up, monkeypatch, reason):
+    kernel = StuckKernel()
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 600.0)
+    monkeypatch.setattr(watch, "LOST_SECONDS", 3.0)
+    monkeypatch.setattr(watch, "URGE_SECONDS", 0.2)
+    with watching(given_up) as watched:
+        watched.guard(kernel)
+        watched.stop("stopped", "Stopped.")
+        wait_until(lambda: kernel.asked)
+        time.sleep(0.4)
+        assert kernel.asked == ["interrupt"]
+        watched.stop(reason, "The lock is lost.")
+        wait_until(lambda: "kill" in kernel.asked)
+        assert (kernel.asked[:3], watched.reason) == (["interrupt", "interrupt", "kill"], "stopped")
+        kernel.ended.set()
+
+
+def test_a_heart_that_gets_stuck_during_a_stop_is_noticed(given_up, monkeypatch):
+    kernel, stuck = StuckKernel(), threading.Event()
+    monkeypatch.setattr(watch, "GRACE_SECONDS", 600.0)
+    monkeypatch.setattr(watch, "LOST_SECONDS", 0.3)
+    with watching(given_up) as watched:
+        watched.guard(kernel)
+        watched.listen(stuck.is_set)
+        watched.stop("stopped", "Stopped.")
+        wait_until(lambda: kernel.asked)
+        stuck.set()
+        wait_until(lambda: "kill" in kernel.asked)
+        kernel.ended.set()
 
 
 @pytest.mark.usefixtures("hurried")

@@ -10,11 +10,11 @@ from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.stop_signals import StopSignals
 from store.job_runs import FAILED, OUT_OF_TIME, OVERTAKEN, STOPPED
 
-GRACE_SECONDS, LOST_SECONDS = 24.0, 10.0
-"""So long a cell may take to end after it was interrupted; then the kernel is killed. Mails on the line are ended meanwhile.
-
-The second where the lock may soon be another run's, which must find nobody at work.
-"""
+GRACE_SECONDS = 24.0
+"""So long a cell may take to end after it was interrupted; then the kernel is killed. Mails on the line are ended meanwhile."""
+URGE_SECONDS, LOST_SECONDS = 6.0, 10.0
+"""From the moment when the lock may soon be another run's, which must find nobody at work, however the stop began: so long
+until the cell is interrupted again, and waits for no mail server any more, and until its kernel is killed."""
 HANG_SECONDS = 45.0
 """So long the run may take to write its record after that; then it is told to give up."""
 _KILL_SECONDS = 2.0
@@ -40,6 +40,7 @@ class Watch:
         self._cell_begun: float | None = None
         self._kernel: PrivateKernel | None = None
         self._is_stuck: Callable[[], bool] = lambda: False
+        self._lost_at: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
 
@@ -66,7 +67,9 @@ class Watch:
         self._is_stuck = is_stuck
 
     def stop(self, reason: str, detail: str) -> None:
-        """Has the run stopped; the first reason counts."""
+        """Has the run stopped; the first reason counts. A lock that is lost hurries a stop that has begun already."""
+        if reason in (OVERTAKEN, FAILED) and self._lost_at is None:
+            self._lost_at = time.monotonic()
         if not self.reason:
             self.detail, self.reason = detail, reason
 
@@ -104,16 +107,30 @@ class Watch:
                 return
 
     def _end(self) -> None:
-        # One that comes up later is given no cell.
-        if kernel := self._kernel:
-            kernel.interrupt()
-        if self._ended.wait(LOST_SECONDS if self.reason in (OVERTAKEN, FAILED) else GRACE_SECONDS):
+        self._interrupt()
+        self._wait_for_cell()
+        if self._ended.is_set():
             return
         self._kill()
         if self._ended.wait(HANG_SECONDS):
             return
         self._kill()
         self._give_up(self.reason, self.detail)
+
+    def _wait_for_cell(self) -> None:
+        begun, is_urged = time.monotonic(), False
+        while not self._ended.wait(_LOOK_SECONDS):
+            self._notice()
+            if _is_over(begun, GRACE_SECONDS) or _is_over(self._lost_at, LOST_SECONDS):
+                return
+            if not is_urged and _is_over(self._lost_at, URGE_SECONDS):
+                is_urged = True
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        # One that comes up later is given no cell.
+        if kernel := self._kernel:
+            kernel.interrupt()
 
     def _kill(self) -> None:
         if kernel := self._kernel:

@@ -7,7 +7,7 @@ from store.redaction import one_line
 
 PREFIX = "interview-ops"
 STOP_SECONDS = 120
-"""More than a run needs to stop by itself: 10 s for its cell, 45 s for its record, then 20 s for its mail or to give up."""
+"""More than a run needs to stop by itself: 24 s for its cell, 45 s for its record, then 20 s for its mail or to give up."""
 _START_MARGIN_SECONDS = 300
 _JOB_MEMORY, _SERVICE_MEMORY = "2G", "1G"
 _NOTE = "# Written by: python -m notebooks schedule --systemd DIR. Change {source}, then write it again.\n"
