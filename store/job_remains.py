@@ -37,10 +37,24 @@ def settle(db: Database, name: str, end: JobEnd, ended_at: float) -> None:
         execute(db, sql, (ended_at, end.outcome, end.exit_code, end.peak_memory, name))
 
 
+def explain(
+    db: Database, name: str, message: str, counts: Mapping[str, int | float], artefacts: Mapping[str, str]
+) -> None:
+    """The same as `tell` of a run without an end of which nothing was told yet; nothing of any other."""
+    _tell(db, name, message, counts, artefacts, " AND ended_at IS NULL AND message = ''")
+
+
 def tell(
     db: Database, name: str, message: str, counts: Mapping[str, int | float], artefacts: Mapping[str, str]
 ) -> None:
     """Records what was found of a run. Whether and how it ended stays what it was."""
-    sql = "UPDATE job_run SET message = ?, counts = ?, artefacts = ? WHERE name = ?"
+    _tell(db, name, message, counts, artefacts)
+
+
+def _tell(
+    db: Database, name: str, message: str, counts: Mapping[str, int | float], artefacts: Mapping[str, str],
+    condition: str = "",
+) -> None:  # fmt: skip
+    sql = f"UPDATE job_run SET message = ?, counts = ?, artefacts = ? WHERE name = ?{condition}"
     with changing(db):
         execute(db, sql, (shown_message(message), _encode(dict(counts)), _encode(dict(artefacts)), name))

@@ -346,6 +346,39 @@ def test_an_end_that_the_record_could_not_be_told_is_told_later(office, left, en
     assert see_to(office) == []
 
 
+def test_an_end_that_the_record_was_told_after_all_stays_as_it_was_told(office, left):
+    """The answer was lost, or it came while the runner had given up waiting for it."""
+    files, run_id = left
+    end = JobEnd("failed", 1, "3 rows are refused.")
+    unrecorded.keep(files, end)
+    with office.db.atomic():
+        job_runs.finish(office.db, run_id, end)
+    assert see_to(office) == [files.name]
+    [row] = office.rows()
+    assert (row.outcome, row.exit_code, row.message) == ("failed", 1, "3 rows are refused.")
+    assert office.files() == ["html", "ipynb", "log"]
+
+
+def test_a_run_that_was_kept_back_while_the_record_was_away_says_why(office, left):
+    files, _ = left
+    files.block()
+    unrecorded.keep(files, JobEnd("blocked", 70, "Not published, for a secret is in cell 2."))
+    see_to(office)
+    [row] = office.rows()
+    assert row.message == (
+        "Its end could not be recorded: blocked (exit code 70). Not published, for a secret is in cell 2."
+    )
+    assert office.files() == ["blocked.ipynb", "blocked.log"]
+
+
+def test_an_end_of_another_record_is_left_to_it(office, left):
+    files, _ = left
+    other = RunFiles.make(files.folder)
+    unrecorded.keep(other, JobEnd("done", 0))
+    see_to(office)
+    assert other.untold.exists()
+
+
 def test_an_end_that_was_half_kept_is_none(office, left):
     files, _ = left
     files.untold.write_text('{"end": {"outcome": "do', encoding="utf-8")

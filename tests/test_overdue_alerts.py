@@ -1,5 +1,6 @@
 """Overdue jobs told to ops by mail, on both engines: each once, and never at the cost of the answer itself."""
 
+import threading
 from datetime import timedelta
 
 import job_office
@@ -11,7 +12,7 @@ from schedule_office import past_run
 from notebooks import __main__ as command
 from notebooks.runner import unrecorded
 from notebooks.runner.run_files import RunFiles
-from notebooks.schedule import overdue
+from notebooks.schedule import commands, overdue
 from store import alerts, times
 from store.database import fetch
 from store.job_runs import JobEnd
@@ -98,6 +99,28 @@ def test_a_run_that_ended_well_while_the_record_was_away_is_not_mailed_as_died(l
     assert queued(office) == []
     [told] = [one for one in office.rows() if one.name == row.name]
     assert (told.outcome, told.exit_code, told.peak_memory) == ("done", 0, 7)
+
+
+def test_a_run_that_failed_while_the_record_was_away_is_mailed_with_its_own_words(look, office):
+    past_run(office, DUE, "done")
+    row = past_run(office, DUE + timedelta(minutes=1), "died", scheduled_as="")
+    files = RunFiles(office.runs / row.notebook, row.name)
+    files.folder.mkdir(parents=True)
+    files.log.touch()
+    unrecorded.keep(files, JobEnd("failed", 1, "3 rows are refused. To fix: correct them."))
+    assert look() == (0, "")
+    [mail] = mails(office)
+    assert "To fix: correct them." in mail
+    assert "3 rows are refused." in mail
+
+
+def test_a_dead_folder_of_runs_keeps_nobody_from_hearing_what_is_overdue(look, office, monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(unrecorded, "record_all", lambda *_: is_over.wait(60))
+    monkeypatch.setattr(commands, "_UNRECORDED_SECONDS", 0.3)
+    assert look() == (1, "")
+    assert len(mails(office)) == 1
+    is_over.set()
 
 
 def test_the_next_time_that_is_missed_is_another_mail(look, office):

@@ -98,6 +98,18 @@ def test_a_runner_that_hangs_says_so_also_where_the_record_hangs(office):
 
 
 @pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
+def test_a_runner_whose_folder_and_record_both_hang_ends_all_the_same(office):
+    """Both on one dead network folder."""
+    before = """
+from notebooks.runner import surrender, unrecorded
+surrender._RECORD_SECONDS = 0.5
+unrecorded.keep = lambda *_: time.sleep(1000)
+"""
+    code, _, errors = ended(office, HANG + before + SURRENDER, "--cell-timeout", "1")
+    assert (code, "The runner itself hung" in errors) == (124, True)
+
+
+@pytest.mark.parametrize("record_url", ["sqlite"], indirect=True)
 def test_a_signal_while_what_others_left_is_published_changes_no_exit_code(office):
     before = (
         "import time\nfrom notebooks.runner import left_behind\nleft_behind.publish = lambda *_: time.sleep(1000)\n"

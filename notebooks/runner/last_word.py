@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from notebooks.bounded_call import CallLeft, call_within
@@ -56,13 +57,16 @@ class LastWord:
     def tell(self, end: JobEnd) -> Result:
         """Tells it; again while the database is away. If it stays away, the run has ended so all the same."""
         with self._telling:
-            self._result = self._told(*self._kept(*self._tried(end, _TELL_TRIES)))
+            end, untold = self._tried(end, _TELL_TRIES)
+            if untold:
+                self._keep(end)
+            self._result = self._told(end, untold)
             return self._result
 
     def tell_instead(self, end: JobEnd, seconds: float) -> Result:
         """Tells it for a runner that hangs, which can tell nothing any more then; gives its own end if it has told that.
 
-        Takes at most twice so many seconds, whatever the database does.
+        Takes at most three times so many seconds, whatever the database and the folder do.
         """
         if not self._telling.acquire(timeout=seconds):
             return self._told(end, f"{_UNTOLD} the runner hangs while it tells the record.")
@@ -71,13 +75,16 @@ class LastWord:
                 end, untold = call_within(seconds, lambda: self._tried_apart(end))
             except CallLeft as left:
                 untold = f"{_UNTOLD} {left}."
-            self._result = self._told(*self._kept(end, untold))
+            if untold:
+                with suppress(CallLeft):
+                    call_within(seconds, lambda: self._keep(end))
+            self._result = self._told(end, untold)
         return self._result
 
-    def _kept(self, end: JobEnd, untold: str) -> tuple[JobEnd, str]:
-        if untold and self.begun.lock:
+    def _keep(self, end: JobEnd) -> None:
+        # One without a lock was refused, and has no files.
+        if self.begun.lock:
             unrecorded.keep(self.begun.files, end)
-        return end, untold
 
     def _tried_apart(self, end: JobEnd) -> tuple[JobEnd, str]:
         try:

@@ -21,7 +21,7 @@ from notebooks.runner.verdict import AGAIN, Verdict
 from store import job_remains, places, times
 from store.database import Database
 from store.errors import StoreError
-from store.job_runs import DIED, DONE, RUNNING
+from store.job_runs import DIED, RUNNING
 
 log = logging.getLogger(__name__)
 MOST = 20
@@ -39,6 +39,7 @@ def publish(db: Database, folder: Path) -> list[str]:
     What holds a secret is kept back as ever. A run whose files cannot be seen to is logged and left to the next time.
     Raises StoreError, and OSError if the folder cannot be looked into.
     """
+    unrecorded.record_all(db, [folder])
     seen_to = (name for name in _dead(db, folder) if _try_to_see_to(db, RunFiles(folder, name)))
     return list(itertools.islice(seen_to, MOST))
 
@@ -119,7 +120,7 @@ def _is_empty(files: RunFiles) -> bool:
 
 
 def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sign: float) -> bool:
-    judged = _told_late(db, files) or Verdict(outcome, message or _death(outcome, last_sign))
+    judged = Verdict(outcome, message or _death(outcome, last_sign))
     # With its page everything of it was out.
     if not is_regular(files.page) and not settings_secrets.are_known(files):
         return _keep(db, files, judged, last_sign)
@@ -132,19 +133,6 @@ def _publish(db: Database, files: RunFiles, outcome: str, message: str, last_sig
     published = artefacts.publish_left(files, judged)
     job_remains.tell(db, files.name, published.message, counts.read(files.notebook), published.shown)
     return True
-
-
-def _told_late(db: Database, files: RunFiles) -> Verdict | None:
-    """The run's own end, where the record was away then; it is in the record now. None for a run without."""
-    end = unrecorded.record(db, files)
-    if end is None:
-        return None
-    if end.outcome == DONE:
-        return Verdict(DONE, end.message)
-    # It stays told as died, so that ops are mailed: nobody mailed them of its own end.
-    return Verdict(
-        DIED, f"Its end could not be recorded: {end.outcome} (exit code {end.exit_code}). {end.message}".strip()
-    )
 
 
 def _keep(db: Database, files: RunFiles, judged: Verdict, last_sign: float) -> bool:

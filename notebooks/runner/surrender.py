@@ -12,7 +12,7 @@ from store import places
 from store.job_runs import JobEnd, shown_message
 
 _LOOK_SECONDS, _RECORD_SECONDS, _SAY_SECONDS = 2.0, 4.0, 3.0
-MOST_SECONDS = _LOOK_SECONDS + 2 * _RECORD_SECONDS + 2 * _SAY_SECONDS
+MOST_SECONDS = _LOOK_SECONDS + 3 * _RECORD_SECONDS + 2 * _SAY_SECONDS
 """It takes no longer than this, whatever else hangs."""
 
 

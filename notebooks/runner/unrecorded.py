@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from notebooks.bounded_call import CallLeft, call_within
+from notebooks.run_names import RUN_NAME
 from notebooks.runner import regular_files
 from notebooks.runner.run_files import UNTOLD, RunFiles
 from store import job_remains, job_runs, places
@@ -32,8 +34,8 @@ def keep(files: RunFiles, end: JobEnd) -> None:
         json.dump({"end": shown, "ended_at": time.time()}, file)
 
 
-def read(files: RunFiles) -> UntoldEnd | None:
-    """The end that was kept; None for none, or for one that was cut off by a kill. Raises OSError."""
+def _read(files: RunFiles) -> UntoldEnd | None:
+    """The end that was kept; None for none, or for one that was cut off by a kill."""
     if not regular_files.is_regular(files.untold):
         return None
     try:
@@ -43,22 +45,44 @@ def read(files: RunFiles) -> UntoldEnd | None:
         return None
 
 
-def record_good_ones(db: Database, folders: Iterable[Path]) -> None:
-    """Records the runs of these folders that ended well; their artefacts are seen to with what killed runs left.
+def record_all(db: Database, folders: Iterable[Path]) -> None:
+    """Tells the record of each end that was kept in these folders: of a good one that it came, of another why.
 
-    Raises StoreError.
+    Their artefacts are seen to with what killed runs left. Raises StoreError.
     """
-    for path in (path for folder in folders for path in folder.glob(f"*{UNTOLD}")):
-        files = RunFiles(path.parent, path.name.removesuffix(UNTOLD))
+    for folder in folders:
         try:
-            record(db, files)
+            for path in folder.glob(f"*{UNTOLD}"):
+                _record(db, RunFiles(folder, path.name.removesuffix(UNTOLD)))
         except OSError as error:
-            log.warning("DEBUG: how run %s ended cannot be read in %s: %s", files.name, places.shown(path), error)
+            log.warning("DEBUG: how runs in %s ended cannot be read: %s", places.shown(folder), error)
 
 
-def record(db: Database, files: RunFiles) -> JobEnd | None:
-    """The end that was kept; it is in the record then if it was good. None for none. Raises OSError and StoreError."""
-    kept = read(files)
-    if kept is not None and kept.end.outcome == DONE:
+def record_within(db: Database, folders: Iterable[Path], seconds: float) -> None:
+    """The same by a thread of its own, which is left after so many seconds: a dead network folder gives no answer."""
+
+    def record() -> None:
+        try:
+            record_all(db, folders)
+        finally:
+            db.close()
+
+    try:
+        call_within(seconds, record)
+    except CallLeft as left:
+        log.warning("DEBUG: how runs ended that the record could not be told waits for the next look: %s", left)
+
+
+def _record(db: Database, files: RunFiles) -> None:
+    kept = _read(files)
+    if kept is None or not RUN_NAME.fullmatch(files.name) or job_remains.ending(db, files.name) is None:
+        return
+    if kept.end.outcome == DONE:
         job_remains.settle(db, files.name, kept.end, kept.ended_at)
-    return kept and kept.end
+    else:
+        # It stays told as died, so that ops are mailed: nobody mailed them of its own end.
+        how = f"Its end could not be recorded: {kept.end.outcome} (exit code {kept.end.exit_code}). {kept.end.message}"
+        job_remains.explain(db, files.name, how.strip(), kept.end.counts, kept.end.artefacts)
+    if not regular_files.is_regular(files.log):
+        # It was kept back with its notebook, so nobody else is to see to it.
+        files.end()

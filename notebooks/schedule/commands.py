@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from store.database import Database
 
 _OVERDUE_CODE = _UNSAID_CODE = 1
+_UNRECORDED_SECONDS = 10.0
+"""So long the look for overdue jobs waits for what ended runs left beside their notebooks."""
 
 
 def add_run_options(running: argparse.ArgumentParser) -> None:
@@ -139,7 +141,7 @@ def _overdue(options: argparse.Namespace) -> int:
     known = schedule.inspect(_path(options), options.folder)
     db = database.open_record(settings.database_url.get_secret_value())
     folders = [places.resolve(settings.runs_folder) / name for name in jobs.names(options.folder)]
-    unrecorded.record_good_ones(db, folders)
+    unrecorded.record_within(db, folders, _UNRECORDED_SECONDS)
     found, died = overdue.find(db, known, now), overdue.died(db, now)
     overdue.forget_gone(db, known)
     told = overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(known, found, died)
