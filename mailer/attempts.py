@@ -92,6 +92,11 @@ def interrupted(mail: OutboxMail, account: Account, now: float) -> Settlement:
     )  # fmt: skip
 
 
+def left(mail: OutboxMail, outcome: Outcome, account: Account, now: float) -> Settlement:
+    """A mail whose line this program cut: nothing is said of the server, which did nothing wrong."""
+    return interrupted(mail, account, now) if outcome.dotted else released(mail, now)
+
+
 def not_composed(mail: OutboxMail, error: Exception, now: float) -> Settlement:
     """A mail that cannot be made: nothing was tried, a person must act."""
     fix = getattr(error, "fix", "")

@@ -125,6 +125,7 @@ class Worker:
         self._lease_until = 0.0
         self._open: dict[int, OutboxMail] = {}
         self._begun: set[int] = set()
+        self._is_cut = False
 
     def step(self) -> float | None:
         """One group of mails. Gives seconds to wait before the next step (0: go on), None if nothing is due."""
@@ -148,6 +149,7 @@ class Worker:
 
     def cut(self) -> None:
         """From another thread: ends the line, so that a worker who waits for an answer there settles its mails at once."""
+        self._is_cut = True
         if (conversation := self._conversation) is not None:
             conversation.cut()
 
@@ -215,6 +217,9 @@ class Worker:
 
     def _no_connection(self, mails: Sequence[OutboxMail], failure: Failure) -> None:
         now, verdict = self.post.clock(), classify(failure)
+        if self._is_cut:
+            self._settle([(mail, attempts.released(mail, now), None) for mail in mails])
+            return
         self.tally.line_trouble = verdict
         if verdict.decision == PAUSE:
             self._pause(verdict, failure, now)
@@ -289,6 +294,8 @@ class Worker:
                 result, verdict = attempts.settled(
                     mail, outcome, self.post.account, now=now, at_once=talk.accepted > 0, random=random
                 )
+                if self._is_cut and outcome.failure and outcome.failure.kind != "reply":
+                    result, verdict = attempts.left(mail, outcome, self.post.account, now), None
                 talk.note(outcome)
                 results.append((mail, result, verdict))
                 if verdict is not None and verdict.decision == PAUSE:

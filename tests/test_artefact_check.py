@@ -199,6 +199,9 @@ def test_a_secret_is_found_as_web_addresses_have_it(hits_in, secret, written):
         "amqp://u:1234,S3cretPw@mq/x",
         "https://bot:7;hunter22@git.acme",
         "smtp://first.last:2024-geheim@mail.in",
+        "smtp://first.last:2024&Geheim9Xq@mail.in",
+        "smtp://first.last:2024=Geheim9Xq@mail.in",
+        "https://git.bot:4711(hunter22@git.acme",
     ],
 )
 def test_a_login_whose_password_has_signs_is_found(hits_in, text):

@@ -96,6 +96,19 @@ def silent_and_interrupting(when):
     return answer
 
 
+@pytest.mark.parametrize("step", ["BANNER", "EHLO", "MAIL", "RCPT", "DATA", "."])
+def test_a_line_that_was_cut_by_an_interrupt_is_not_put_down_to_the_server(post, ctrl_c, monkeypatch, caplog, step):
+    monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)
+    post.book_file(600)
+    with SmtpServer({step: silent_and_interrupting(when=4)}) as server, pytest.raises(KeyboardInterrupt):
+        post.deliver_as(account(server, timeout=25, deadline=30, connections=4), trace=False)
+    rows = post.desk.rows("SELECT DISTINCT state, coalesce(signature, ''), attempts FROM notification")
+    # The thread that is interrupted cannot tell how far its mail had come.
+    begun = set() if step in ("BANNER", "EHLO") else {("unknown", "worker_interrupted", 1)}
+    assert set(rows) == {("queued", "", 0)} | begun
+    assert "[EMAIL FAILED]" not in caplog.text
+
+
 @pytest.mark.parametrize("step", [".", "BANNER"])
 def test_no_connection_of_several_is_waited_for_longer_and_none_keeps_its_mails(post, ctrl_c, monkeypatch, step):
     monkeypatch.setattr(interrupts, "PATIENCE_SECONDS", 0.5)

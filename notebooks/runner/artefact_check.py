@@ -20,10 +20,13 @@ _SHORTEST_CODED = 8
 SECRET = "a secret of the settings"
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _LOGIN = re.compile(
-    r"://(?!(?:localhost|[\w-]+(?:\.[\w-]+)+|\[[0-9A-Fa-f:.]+\]):\d{1,5}[^\w%:@.+*!#$~^-])"
+    r"://(?!(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}[^\w%:@.+*!#$~^-])"
+    r"(?![\w-]+(?:\.[\w-]+)+:\d{1,5}[,;|)?])"
     r"[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]"
 )
-"""No login is a mail address that follows a host's port after a sign that separates."""
+"""No login is a mail address that follows a host's port after a sign that separates. What looks like a host may be a user,
+so after its port only signs that hardly stand in a password do so.
+"""
 _EMBEDDED = re.compile(
     r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/]*={0,2}", re.ASCII
 )
