@@ -34,8 +34,17 @@ def request(run: Run, values: Mapping[str, object]) -> BookingRequest:
     """The booking that the parameters ask for; an empty date is tomorrow. Raises SettingsWrong, which names the parameters."""
     texts = {name: str(value) for name, value in values.items()}
     zone = texts.get("timezone") or run.settings.interview_timezone
-    texts["slot_date"] = texts.get("slot_date") or times.iso_date(times.now() + timedelta(days=1), zone)
+    texts["slot_date"] = texts.get("slot_date") or _tomorrow(zone)
     return request_from(texts, run.settings)
+
+
+def _tomorrow(zone: str) -> str:
+    tomorrow = times.now() + timedelta(days=1)
+    try:
+        return times.iso_date(tomorrow, zone)
+    except ValueError:
+        # A zone that is wrong is refused with the other parameters.
+        return times.iso_date(tomorrow, "UTC")
 
 
 @telling

@@ -43,7 +43,8 @@ def with_real_dates(path: str | Path, folder: Path, today: date) -> Path:
 
 def is_template(path: Path) -> bool:
     """Whether this is one of the candidates samples that come with the toolkit."""
-    real = path.resolve()
+    # Path.resolve() raises what is no OSError for a link that leads to itself; who opens the file refuses it.
+    real = Path(os.path.realpath(path))
     return real.parent == TEMPLATES.resolve() and real.match("candidates_*.csv")
 
 

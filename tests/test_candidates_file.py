@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from store import places
+from store import places, text_lines
 from store.candidates_file import CandidatesFile
 from store.errors import FileRefused
 from store.settings import Settings
@@ -140,6 +140,15 @@ def test_missing_file_folder_and_impossible_name_are_refused(tmp_path):
     assert refusal_of(tmp_path).code == "file_is_folder"
     assert refusal_of(tmp_path / ("x" * 300)).code == "file_unreadable"
     assert refusal_of("a\0b").code == "file_unreadable"
+
+
+def test_a_pipe_without_a_writer_a_device_and_a_link_to_itself_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_lines, "_PIPE_SECONDS", 0.1)
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "nobody wrote to it for 0.1 seconds. To fix: name the CSV file" in refusal_of(tmp_path / "pipe.csv").line()
+    assert refusal_of("/dev/zero").code == "file_unreadable"
+    (tmp_path / "loop.csv").symlink_to("loop.csv")
+    assert refusal_of(tmp_path / "loop.csv").code == "file_unreadable"
 
 
 def test_the_refusal_of_a_missing_file_shows_where_it_was_looked_for():

@@ -42,10 +42,11 @@ def test_a_lock_that_cannot_be_renewed_stops_the_run_before_another_may_take_it(
         raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
 
     monkeypatch.setattr(job_runs, "beat", away)
-    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 0.5)
+    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 60)
     one, watched, _ = beating()
     with one:
-        assert not watched.came.wait(0.1)
+        assert not watched.came.wait(0.3)
+        one._last -= 61
         assert watched.came.wait(20)
     assert watched.told[0][0] == FAILED
     assert "another run might have begun: The record cannot be reached." in watched.told[0][1]
@@ -63,13 +64,13 @@ def test_each_beat_looks_at_the_kernel_s_memory(beating):
 def test_a_beat_that_waits_for_ever_is_noticed_without_the_database(beating, monkeypatch):
     waits, goes_on = threading.Event(), threading.Event()
     monkeypatch.setattr(job_runs, "beat", lambda *_: (waits.set(), goes_on.wait(20)))
-    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 0.5)
-    monkeypatch.setattr(heart, "_BEAT_SECONDS", 0.2)
+    monkeypatch.setattr(heart, "STALE_SECONDS", heart._MARGIN_SECONDS + 60)
     one, watched, _ = beating()
     with one:
         assert waits.wait(20)
         assert not watched.is_stuck()
-        threading.Event().wait(0.7)
+        one._last -= 61
+        one._beat_began -= heart._BEAT_SECONDS
         assert watched.is_stuck()
         goes_on.set()
 

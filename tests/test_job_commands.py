@@ -116,9 +116,7 @@ def test_a_check_looks_for_files(said, office):
     office.write("1", parameters='rows_csv: str = "nowhere.csv"  # any')
     code, out, err = said("run", "--check", "small")
     assert (code, out) == (2, "")
-    assert err.startswith(
-        "notebooks: [parameters.rows_csv] rows_csv: there is no file at nowhere.csv. To fix: correct it;"
-    )
+    assert err == "notebooks: [parameters.rows_csv] rows_csv: there is no file at nowhere.csv. To fix: correct it.\n"
 
 
 def test_a_notebook_in_capitals_and_a_parameter_with_dashes_are_told_as_they_are_written(said, capsys):

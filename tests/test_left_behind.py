@@ -60,7 +60,7 @@ def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
     assert see_to(office) == [files.name]
     assert office.files() == ["html", "ipynb", "log"]
     notebook = json.loads(files.notebook.read_text(encoding="utf-8"))
-    assert "did not end well** (died). The run was killed" in "".join(notebook["cells"][0]["source"])
+    assert "did not end well** (died).\n\n<div>The run was killed" in "".join(notebook["cells"][0]["source"])
     assert [one["metadata"]["papermill"]["status"] for one in notebook["cells"][1:]] == [
         "completed",
         "failed",

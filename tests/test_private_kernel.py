@@ -84,8 +84,10 @@ def test_a_sigterm_to_the_kernel_stops_the_run_in_order(db, record_url, tmp_path
 def test_what_a_cell_forked_can_be_ended_by_sigterm_and_the_run_goes_on(db, record_url, tmp_path, monkeypatch):
     office = JobOffice.here(tmp_path, db, record_url, monkeypatch)
     office.write("""
-        import multiprocessing, time
-        child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+        import hashlib, multiprocessing, time
+        # Minutes of C code, which no handler in Python interrupts.
+        work = ("sha256", b"a", b"b", 300_000_000)
+        child = multiprocessing.get_context("fork").Process(target=hashlib.pbkdf2_hmac, args=work)
         child.start()
         time.sleep(0.2)
         child.terminate()

@@ -1,5 +1,6 @@
 """Runs of jobs with real kernels: how each kind of end is told, and what is left of it."""
 
+import html
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from mailer.verification import stages
 from notebooks import jobs
 from notebooks.runner import heart, last_word, left_behind, watch
 from notebooks.runner.run_files import RunFiles
-from store import database, job_locks, job_runs
+from store import database, job_locks, job_remains, job_runs
 from store.database import execute, fetch
 from store.errors import DatabaseUnusable, SettingsError
 from store.job_locks import JobBusy
@@ -65,6 +66,7 @@ def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office
         raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
 
     monkeypatch.setattr(job_runs, "finish", away)
+    monkeypatch.setattr(job_remains, "settle", away)
     monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
     office.write("print(number)")
     result = office.run()
@@ -76,6 +78,18 @@ def test_a_run_whose_record_is_away_at_its_end_ends_as_it_did_and_says_so(office
     monkeypatch.undo()
     execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60")
     left_behind.publish(office.db, office.runs / "small")
+    assert [(row.outcome, row.exit_code, row.message) for row in office.rows()] == [("done", 0, "")]
+    assert office.files() == ALL
+
+
+def test_a_record_that_comes_back_while_a_run_ends_is_told_by_the_run_itself(office, monkeypatch):
+    def away(*_):
+        raise DatabaseUnusable("The record cannot be reached.", "see that it runs.")
+
+    monkeypatch.setattr(job_runs, "finish", away)
+    monkeypatch.setattr(last_word, "_TELL_SECONDS", 0)
+    office.write("print(number)")
+    assert office.run().outcome == "done"
     assert [(row.outcome, row.exit_code, row.message) for row in office.rows()] == [("done", 0, "")]
     assert office.files() == ALL
 
@@ -259,7 +273,7 @@ def test_a_failed_run_s_record_says_first_what_to_do_and_leads_to_the_cell(offic
     notebook = json.loads(result.files.notebook.read_text(encoding="utf-8"))
     texts = ["".join(cell["source"]) for cell in notebook["cells"]]
     assert texts[0].startswith(
-        "**This run did not end well** (failed, exit code 1). It is full. To fix: make room.  \nAnd more.\n"
+        "**This run did not end well** (failed, exit code 1).\n\n<div>It is full. To fix: make room.<br>And more.</div>\n"
     )
     assert "[The cell that failed](#the-cell-that-failed)" in texts[0]
     place = texts.index('<a id="the-cell-that-failed"></a>**The next cell failed.**')
@@ -267,6 +281,14 @@ def test_a_failed_run_s_record_says_first_what_to_do_and_leads_to_the_cell(offic
     page = result.files.page.read_text(encoding="utf-8")
     assert ('href="#the-cell-that-failed"' in page, 'id="the-cell-that-failed"' in page) == (True, True)
     assert "An Exception was encountered" not in page
+
+
+def test_what_an_exception_says_is_shown_as_it_is(office):
+    said = "# Rows: <img src=x> ![p](http://evil.example/p.png) *a* `b` $c$ [d](http://evil.example)"
+    office.write("from notebooks.stopping import JobFailed", f"raise JobFailed({said!r})")
+    page = office.run().files.page.read_text(encoding="utf-8")
+    notice = page[page.index("This run did not end well") :].partition("</div>")[0]
+    assert html.unescape(notice.partition("<div>")[2]) == said
 
 
 def test_a_run_that_lost_its_lock_stops(office, monkeypatch):

@@ -1,6 +1,7 @@
 """One parameter of a notebook as a field of the form: its widget, and the text that the command line takes for it."""
 
 import html
+from dataclasses import replace
 from typing import Any, Literal, get_args, get_origin
 
 import ipywidgets as widgets
@@ -53,7 +54,8 @@ class Field:
 
     def missing_file(self) -> Finding | None:
         """What is wrong with a file's path that was given."""
-        return files.missing(self.parameter, self.widget.value)
+        found = files.missing(self.parameter, self.widget.value)
+        return found and replace(found, fix="correct it; in the file browser: right-click the file, Copy Path.")
 
 
 def _widget(parameter: Parameter) -> widgets.ValueWidget:

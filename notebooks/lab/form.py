@@ -169,14 +169,14 @@ class Form:
     def _watch(self, started: StartedRun | FoundRun) -> None:
         """Shows how far the run is until it has ended, and then how it ended."""
         begun, progress = time.monotonic(), Progress()
-        while started.exit_code is None:
+        while (code := started.exit_code) is None:
             progress = self._look(started) or progress
             self.bar.max, self.bar.value = max(1, progress.of), progress.cells
             seconds = time.monotonic() - begun
             self.outcome.outputs = _shown(words.running(started.name, progress, seconds, self.stop_button.disabled))
             started.wait(LOOK_SECONDS)
         row = (self._look(started) or progress).row
-        self.outcome.outputs = _shown(words.ended(started.name, row, started.exit_code, started.errors()))
+        self.outcome.outputs = _shown(words.ended(started.name, row, code, started.errors()))
         self._buttons_while(is_running=False)
 
     def _look(self, started: StartedRun | FoundRun) -> Progress | None:

@@ -30,19 +30,18 @@ class FoundRun:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; of one that said nothing at its end, that of a killed one."""
+        """None while it runs, or while the record cannot be read; of one that said nothing at its end, that of a killed one."""
         if _is_runner(self._pid):
             return None
         with suppress(Refusal, peewee.DatabaseError), _record() as db:
             row = job_runs.of_id(db, self._id) if db else None
-            if row and row.exit_code is not None:
-                return row.exit_code
-        return -signal.SIGKILL
+            return -signal.SIGKILL if row is None or row.exit_code is None else row.exit_code
+        return None
 
     def wait(self, seconds: float) -> None:
-        """Returns when the run has ended, or so many seconds later."""
+        """Returns when it is known how the run ended, or so many seconds later."""
         until = time.monotonic() + seconds
-        while _is_runner(self._pid) and time.monotonic() < until:
+        while self.exit_code is None and time.monotonic() < until:
             time.sleep(_LOOK_SECONDS)
 
     def stop(self) -> None:

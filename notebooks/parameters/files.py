@@ -12,9 +12,10 @@ def missing(parameter: Parameter, value: object) -> Finding | None:
     name = parameter.name
     try:
         path = places.resolve(value)
-        if path.is_file():
+        if path.is_file() or path.is_fifo():
             return None
     except (StoreError, ValueError, OSError) as error:
         return Finding(f"parameters.{name}", f"{name}: {value[:80]!r} is no path ({error}).", "correct it.")
-    what = f"{name}: there is {'a folder' if path.is_dir() else 'no file'} at {places.shown(path)[:200]}."
-    return Finding(f"parameters.{name}", what, "correct it; in the file browser: right-click the file, Copy Path.")
+    there = "a folder" if path.is_dir() else "a device" if path.exists() else "no file"
+    what = f"{name}: there is {there} at {places.shown(path)[:200]}."
+    return Finding(f"parameters.{name}", what, "correct it.")

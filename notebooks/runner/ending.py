@@ -1,5 +1,6 @@
 """How an executed notebook itself says how its run ended: papermill calls every cell of a killed kernel completed."""
 
+import html
 import json
 
 from notebooks.runner import regular_files
@@ -57,13 +58,18 @@ def _tell(cells: list[dict], judged: Verdict) -> None:
 
 
 def _notice(judged: Verdict, *, has_failed_cell: bool) -> dict:
-    # A line each, as Markdown breaks them.
-    what = "The kernel died." if judged.outcome == KERNEL_DIED else "  \n".join(judged.message.splitlines())
+    what = "The kernel died." if judged.outcome == KERNEL_DIED else judged.message
     code = f", exit code {EXIT_CODES[judged.outcome]}" if judged.outcome in EXIT_CODES else ""
     link = f"\n\n[The cell that failed](#{_FAILED})" if has_failed_cell else ""
     return {
         "cell_type": "markdown",
         "id": "how-it-ended",
         "metadata": {"tags": [_TAG]},
-        "source": [f"**This run did not end well** ({judged.outcome}{code}). {what}{link}"],
+        "source": [f"**This run did not end well** ({judged.outcome}{code}).\n\n{_literal(what)}{link}"],
     }
+
+
+def _literal(text: str) -> str:
+    """A block with the text's lines as they are: what an exception says may hold a candidate's or a server's words."""
+    lines = (html.escape(line).replace("$", "&#36;") for line in text.splitlines() if line.strip())
+    return f"<div>{'<br>'.join(lines)}</div>"

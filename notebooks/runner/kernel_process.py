@@ -27,17 +27,17 @@ def end_with(parent: int) -> None:
 
 def stop_with(parent: int) -> None:
     """Hands a SIGTERM on to the runner, which stops in order: one at the machine's end goes to every process."""
-    own = os.getpid()
 
     def hand_on(number: int, _: FrameType | None) -> None:
-        if os.getpid() == own and os.getppid() == parent:
+        if os.getppid() == parent:
             os.kill(parent, number)
         else:
-            # A copy of this process that a cell made is none of the runner's.
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, hand_on)
+    # A copy of this process that a cell makes is none of the runner's, and ends at once, also in the midst of C code.
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def import_early(told: str) -> None:
