@@ -85,10 +85,11 @@ def _say(text: str) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong without the secrets that were typed."""
+    """Says what is wrong in one line, without the secrets that were typed."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(_shown(message))
+        printing.complain(f"{_shown(message).rstrip('.')}. To fix: see {self.prog} --help.")
+        raise SystemExit(EXIT_CODES[WRONG_SETTINGS])
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -121,7 +122,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 def _hint(rest: list[str]) -> str:
     pairs = [name.lstrip("-") + sign + value for name, sign, value in (text.partition("=") for text in rest) if sign]
-    return f"; a parameter is written without dashes: {' '.join(pairs)}" if pairs else "; see --help"
+    return f"; a parameter is written without dashes: {' '.join(pairs)}" if pairs else ""
 
 
 def _history_options(parser: argparse.ArgumentParser) -> None:
@@ -176,9 +177,8 @@ def _run(options: argparse.Namespace) -> int:
     from store.settings import Settings
 
     settings, wrong = Settings.load_right_ones()
-    findings = list(settings_secrets.held_by(job.values))
-    if options.check:
-        findings += [*_missing_files(job), *wrong]
+    wrong = [*_missing_files(job), *wrong]
+    findings = [*settings_secrets.held_by(job.values), *(wrong if options.check else ())]
     if findings:
         raise SettingsError(findings)
     if options.check:
@@ -213,8 +213,8 @@ def _tell(name: str, result: "Result") -> None:
         lines.append("Counts: " + ", ".join(f"{name} {count}" for name, count in result.counts.items()))
     if lines:
         printing.say("\n".join(lines))
-    if result.message:
-        printing.complain(result.message)
+    for line in result.message.splitlines():
+        printing.complain(line)
     printing.say(f"{name}: {result.outcome} (exit code {result.exit_code})")
 
 

@@ -94,13 +94,15 @@ def prove(run: Run, mailing: Mailing, *, portal_url: str, prove_sample: int) -> 
 
 def verdict(booked: BatchReport, mailing: Mailing, proven: "ProofReport | None", *, allow_refused: bool) -> str:
     """One sentence for a run that did what it was asked to. Raises JobFailed with every reason otherwise."""
-    counts.tell(rows=booked.rows, **booked.outcomes, mails_sent=mailing.report.sent)
+    before = {"done_in_an_earlier_run": booked.skipped} if booked.skipped else {}
+    counts.tell(rows=booked.rows, **booked.outcomes, **before, mails_sent=mailing.report.sent)
     reasons = [*_booking_reasons(booked, allow_refused), *mailing_steps.reasons(mailing)]
     if proven is not None:
         reasons += _proof_reasons(proven)
     if reasons:
         raise JobFailed("\n".join(reasons))
     done = ", ".join(f"{count} {outcome}" for outcome, count in booked.outcomes.most_common())
+    done += f", {booked.skipped} of them in an earlier run" if booked.skipped else ""
     return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
 
 

@@ -75,8 +75,8 @@ def _notebook(name: str, runs: int, looked: Looked) -> dict[str, object]:
     memory = [sample.peak_memory for sample in samples if sample.peak_memory]
     return {
         "notebook": name, "runs": f"{runs:,}", **{kind: f"{kinds[kind]:,}" if kinds[kind] else "" for kind in COLOURS},
-        "half take less than": seconds_words(median(took)) if took else "",
-        "longest": seconds_words(max(took)) if took else "", "most memory": _megabytes(max(memory)) if memory else "",
+        "half of those done take less than": seconds_words(median(took)) if took else "",
+        "longest done": seconds_words(max(took)) if took else "", "most memory": _megabytes(max(memory)) if memory else "",
     }  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def runs(looked: Looked, limit: int = _SHOWN) -> HTML:
     """The newest runs that were asked for, with all that they told."""
     rows = [
         {"ended": _ended(row), "notebook": _job(row), "begun": _when(row.started_at, looked.zone),
-         "took": seconds_words(row.seconds), "exit code": row.exit_code,
+         "took": _took(row), "exit code": row.exit_code,
          "counts": ", ".join(f"{name} {count:,}" for name, count in row.counts.items()),
          "most memory": _megabytes(row.peak_memory) if row.peak_memory else "", "started by": _who(row),
          "with": _given(row), "code": row.code_version, "record": _record(row, looked)}
@@ -92,6 +92,11 @@ def runs(looked: Looked, limit: int = _SHOWN) -> HTML:
     ]  # fmt: skip
     only = "" if looked.outcome == history_steps.ANY else f", {looked.outcome}"
     return tables.table(rows, f"The newest runs{only}; times of {looked.zone}", limit)
+
+
+def _took(row: JobRunRow) -> str:
+    # How long a run lived on after its last sign of life, nobody knows.
+    return f"{'at least ' if row.outcome == DIED else ''}{seconds_words(row.seconds)}"
 
 
 def _ended(row: JobRunRow) -> HTML:

@@ -25,11 +25,16 @@ def notebooks(sheets: Iterable[Sheet]) -> str:
 def description(sheet: Sheet) -> str:
     """What the notebook is for, each parameter with type, default and meaning, and how to run it."""
     taken = [parameter for parameter in sheet.parameters if parameter.name != LOG_FILE]
-    table = columns([(one.name, kinds.shown(one.kind), _default(one), one.meaning) for one in taken])
+    table = columns([(one.name, _kind(one), _default(one), one.meaning) for one in taken])
     needed = "".join(f" {one.name}=VALUE" for one in taken if one.is_required)
     parts = [sheet.title, sheet.purpose, "Parameters:", table or "  none"]
     rest = " [name=value ...]" if taken else ""
     return "\n\n".join([*parts, f"To run it: python -m notebooks run {sheet.name}{needed}{rest}"])
+
+
+def _kind(parameter: Parameter) -> str:
+    # Whoever wrote choices into the meaning has told them already.
+    return "one of these" if "one of:" in parameter.meaning else kinds.shown(parameter.kind)
 
 
 def _default(parameter: Parameter) -> str:
@@ -59,9 +64,11 @@ def _cells(row: JobRunRow) -> tuple[str, ...]:
     shown = given if len(given) <= _SHOWN_PARAMETERS else f"{given[: _SHOWN_PARAMETERS - 3]}..."
     counts = ", ".join(f"{name} {count}" for name, count in row.counts.items())
     code = "" if row.exit_code is None else str(row.exit_code)
+    # How long a run lived on after its last sign of life, nobody knows.
+    seconds = f"{'over ' if row.outcome == DIED else ''}{row.seconds:.1f}"
     job = f" for {row.scheduled_as}" if row.scheduled_as else ""
     who = f"{row.started_by}{job}, {row.user_name}@{row.host}"
-    return (row.name, row.notebook, row.outcome, code, f"{row.seconds:.1f}", counts, who, shown)
+    return (row.name, row.notebook, row.outcome, code, seconds, counts, who, shown)
 
 
 def telling(parameters: Mapping[str, object]) -> dict[str, object]:

@@ -10,7 +10,7 @@ from IPython.display import HTML
 from mailer.account import SANDBOX
 from notebooks import tables
 from notebooks.opened_run import Run
-from notebooks.stopping import JobFailed, telling
+from notebooks.stopping import JobFailed, SettingsWrong, telling
 
 if TYPE_CHECKING:
     from mailer.verification import Verification
@@ -39,8 +39,14 @@ def check(
         return None
     done = preflight_looks.look(run, asked)
     if done.exit_code:
-        raise JobFailed(preflight_looks.reason(done, canary))
+        raise _stop_of(done)(preflight_looks.reason(done, canary))
     return done
+
+
+def _stop_of(done: "Verification") -> type[JobFailed]:
+    from mailer.verification import stages
+
+    return SettingsWrong if done.findings[0].stage == stages.SETTINGS else JobFailed
 
 
 def told(done: "Verification | None") -> HTML:

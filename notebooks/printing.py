@@ -1,5 +1,6 @@
 """What commands say to people: a full disk or a closed pipe behind it never changes how the work itself ended."""
 
+import errno
 import logging
 import os
 import signal
@@ -16,8 +17,10 @@ _UNREAD = f"nobody has read it for {SECONDS:g} s"
 
 
 def say(text: str) -> bool:
-    """Prints the text to stdout, at once. False if that cannot be, which stderr then tells in one line."""
-    if trouble := _write(sys.stdout, text):
+    """Prints the text to stdout, at once. False if that cannot be, which stderr tells in one line where somebody wants it."""
+    trouble = _write(sys.stdout, text)
+    # Who reads no further, as `head` does, has what was wanted.
+    if trouble and trouble != os.strerror(errno.EPIPE):
         complain(f"what there is to say cannot be printed ({trouble}). To fix: give stdout a place that takes it.")
     return not trouble
 

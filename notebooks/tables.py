@@ -26,6 +26,7 @@ _AS_TEXT = 'class="tex2jax_ignore mathjax_ignore"'
 LEFT = "<style>table.interviews td, table.interviews th {text-align: left !important; vertical-align: top}</style>"
 LINES = "white-space: pre-wrap; overflow-wrap: anywhere; font-family: var(--jp-code-font-family, monospace); font-size: 0.9em"
 """The style of lines of a log."""
+_NOT_SENT = "Nothing is sent in this run, for deliver_mail is off: what is queued waits for a run that sends."
 _NEEDS_ACTION = ("refused", "failed", "refuse")
 
 
@@ -102,13 +103,25 @@ def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
     """The batch's rows, those that need someone first."""
     rows = batch_rows.read(db, report.batch_id, first=_NEEDS_ACTION, limit=limit)
     shown = [
-        {"line": row["line"], "outcome": row["outcome"], "reason": row["code"] or "", "column": row["column"] or "",
+        {"line": row["line"], "outcome": _outcome(row, report), "reason": row["code"] or "", "column": row["column"] or "",
          "candidate": row["who"] or "", "job": row["job_title"] or "", "start": when(row),
          "interview": row["interview_id"], "slot": row["slot_id"],
          "what": row["message"] or "", "To fix": row["fix"] or ""}
         for row in rows
     ]  # fmt: skip
-    return table(shown, f"Batch {report.batch_id}, rows that need someone first", limit, report.rows)
+    title = f"Batch {report.batch_id}, rows that need someone first"
+    return HTML(_done_before(report) + table(shown, title, limit, report.rows).data)
+
+
+def _outcome(row: Mapping[str, object], report: BatchReport) -> str:
+    return f"{row['outcome']} (in an earlier run)" if row["line"] in report.skipped_lines else str(row["outcome"])
+
+
+def _done_before(report: BatchReport) -> str:
+    """A sentence on the rows that are done already; empty if there are none."""
+    done = report.skipped + report.outcomes["unchanged"]
+    said = f"{done} of {counted(report.rows, 'row')} had been done before: nothing is booked or mailed for them again."
+    return f"<p><b>{said}</b></p>" if done else ""
 
 
 def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:
@@ -131,13 +144,14 @@ def mailing(done: Mailing, *, dry_run: bool) -> HTML:
     ]
     wrong = table(findings, "Nothing was sent: the mail settings cannot be used").data if findings else ""
     wrong += f"<p><b>{html.escape(done.trouble)}</b></p>" if done.trouble else ""
-    return HTML(notes + wrong + delivery(done.report).data + mails(done.rows).data)
+    sent = delivery(done.report).data if done.is_wanted else f"<p><b>{_NOT_SENT}</b></p>"
+    return HTML(notes + wrong + sent + mails(done.rows).data)
 
 
 def delivery(report: DeliveryReport) -> HTML:
     """The run of the delivery in one line, and its troubles."""
     rows = [{"mails": count, "trouble": trouble} for trouble, count in report.troubles.most_common()]
-    head = f"<p><b>{html.escape(report.sentence())}</b></p>"
+    head = f"<p><b>In this run: {html.escape(report.sentence())}</b></p>"
     return HTML(head + (table(rows).data if rows else ""))
 
 

@@ -34,7 +34,10 @@ Progress = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchReport:
-    """What a batch did: rows by outcome (or by planned action), and refused rows by code."""
+    """What a batch did: rows by outcome (or by planned action), and refused rows by code.
+
+    `skipped_lines` are the rows that an earlier run had applied, of which this one did nothing.
+    """
 
     batch_id: int
     source: str
@@ -42,7 +45,11 @@ class BatchReport:
     rows: int
     outcomes: Counter
     codes: Counter
-    skipped: int = 0
+    skipped_lines: frozenset[int] = frozenset()
+
+    @property
+    def skipped(self) -> int:
+        return len(self.skipped_lines)
 
     @property
     def refused(self) -> int:
@@ -125,7 +132,7 @@ def book_batch(
         log.info("DEBUG: batch %s lines %s-%s: %s", batch_id, chunk[0][0], chunk[-1][0], _counted(results))
         progress(len(chunk))
     _finish(db, batch_id, clock(), fingerprint or None)
-    return report(db, batch_id, skipped=batch.skipped)
+    return report(db, batch_id, frozenset(batch.skipped))
 
 
 def _counted(results: list[RowResult]) -> str:
@@ -141,7 +148,7 @@ class _Run:
     def __init__(self, db: Database, batch_id: int, is_planned: bool, settings: Settings, terms: Terms, clock):
         self.db, self.batch_id, self.is_planned, self.terms, self.clock = db, batch_id, is_planned, terms, clock
         self.scope = FileScope()
-        self.skipped = 0
+        self.skipped: set[int] = set()
 
     def book(self, chunk: list[Asked]) -> list[RowResult]:
         """Books a chunk in one transaction; if the database refuses one of its rows, each row in its own."""
@@ -176,7 +183,8 @@ class _Run:
                     results.append(result)
             writer.flush()
             batch_rows.write_outcomes(self.db, self.batch_id, results, self.is_planned)
-        self.skipped += len(chunk) - len(results)
+        if len(results) < len(chunk):
+            self.skipped |= {line for line, _ in chunk} - {result.line for result in results}
         return results
 
     def _decide(
@@ -251,7 +259,7 @@ def _finish(db: Database, batch_id: int, now: datetime, fingerprint: str | None)
         events.record(db, "batch_done", at=moment, batch_id=batch_id)
 
 
-def report(db: Database, batch_id: int, skipped: int = 0) -> BatchReport:
+def report(db: Database, batch_id: int, skipped: frozenset[int] = frozenset()) -> BatchReport:
     """What the record says a batch did. Raises NotFound."""
     head = fetch(db, "SELECT source, fingerprint FROM batch WHERE id = ?", (batch_id,))
     if not head:

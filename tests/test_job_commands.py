@@ -119,6 +119,37 @@ def test_a_check_looks_for_files(said, office):
     assert err == "notebooks: [parameters.rows_csv] rows_csv: there is no file at nowhere.csv. To fix: correct it.\n"
 
 
+def test_a_run_whose_file_is_missing_ends_before_its_kernel_and_is_recorded(said, office):
+    office.write("raise SystemExit('must not run')", parameters='rows_csv: str = "nowhere.csv"  # any')
+    code, _, err = said("run", "small")
+    assert (code, "there is no file at nowhere.csv. To fix: correct it." in err) == (2, True)
+    assert [(row.outcome, row.exit_code) for row in office.rows()] == [("wrong_settings", 2)]
+    assert office.files() == []
+
+
+def test_each_line_of_what_is_wrong_says_whose_it_is(said, office):
+    office.write("from notebooks.stopping import JobFailed", "raise JobFailed('one\\ntwo')", parameters="days: int = 3")
+    code, _, err = said("run", "small")
+    assert (code, err.splitlines()[:2]) == (1, ["notebooks: one", "notebooks: two"])
+
+
+def test_a_parameter_in_capitals_is_known_and_another_is_told_what_there_is(said):
+    assert "To fix: did you mean mode?" in said("run", "small", "MODE=plan")[2]
+    assert "To fix: it takes mode, days." in said("run", "small", "mode=plan", "zzz=1")[2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [["run", "small", "--timeout", "abc"], ["describe"], ["nothing"], ["run", "--job", "x", "a=b"], []]
+)
+def test_a_command_that_cannot_be_read_says_in_one_line_what_to_do(said, capsys, wrong):
+    with pytest.raises(SystemExit) as ended:
+        said(*wrong)
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n"), error[:11]) == (2, 1, "notebooks: ")
+    assert ". To fix: see python -m notebooks" in error
+    assert error.endswith(" --help.\n")
+
+
 def test_a_notebook_in_capitals_and_a_parameter_with_dashes_are_told_as_they_are_written(said, capsys):
     assert "did you mean small?" in said("run", "SMALL")[2]
     with pytest.raises(SystemExit):
@@ -174,7 +205,7 @@ def test_a_description_tells_every_parameter_and_how_to_run_it(said):
     code, out, _ = said("describe", "small")
     assert code == 0
     assert "For a test." in out
-    assert "  mode  one of 'plan', 'book'  (must be given)  how; one of: plan, book" in out
+    assert "  mode  one of these  (must be given)  how; one of: plan, book" in out
     assert "python -m notebooks run small mode=VALUE" in out
 
 

@@ -27,11 +27,11 @@ WRONG_PASSWORD = {"LOGIN": b"%s NO [AUTHENTICATIONFAILED] wrong\r\n"}
 def gate(desk, environment):
     """Asks the gate for a batch that mails through a server on this machine; `imap` is the mailbox to read back."""
 
-    def gate(backend_url="http://localhost:8999", *, imap=None, **asked):
+    def gate(backend_url="http://localhost:8999", *, imap=None, host="127.0.0.1", **asked):
         settings = desk.settings.model_copy(update={"backend_url": backend_url})
         given = {"dry_run": False, "deliver_mail": True, "preflight": True, "canary": "", "portal_url": ""} | asked
         with SmtpServer() as server:
-            mail = smtp(server.port)
+            mail = smtp(server.port, email_host=host)
             checked = replace(check(mail, settings), imap=imap)
             run = SimpleNamespace(checked_mail=checked, mail=mail, settings=settings, db=desk.db, ring=desk.ring,
                                   environment=environment)  # fmt: skip
@@ -65,6 +65,14 @@ def test_a_batch_stops_before_a_portal_with_another_record(gate, other_server):
     with pytest.raises(JobFailed, match="serves another database") as stopped:
         gate(other_server.url)
     assert "start the portal with this DATABASE_URL" in str(stopped.value)
+
+
+def test_wrong_mail_settings_are_told_as_wrong_settings(gate):
+    with pytest.raises(SettingsWrong, match=r"Settings: .*EMAIL_HOST.* To fix: "):
+        gate(host="")
+    with pytest.raises(JobFailed) as stopped:
+        gate("https://no-such-portal.invalid")
+    assert not isinstance(stopped.value, SettingsWrong)
 
 
 def test_a_batch_stops_before_what_is_no_portal(gate, other_server):

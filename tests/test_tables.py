@@ -46,6 +46,25 @@ def test_a_booked_row_shows_the_ids_of_its_interview_and_its_slot(desk, request_
     assert (refused["outcome"], refused["interview"], refused["slot"]) == ("refused", "", "")
 
 
+def test_rows_that_an_earlier_run_has_done_are_shown_as_such(desk, request_of, tomorrow, tmp_path):
+    path = tmp_path / "candidates.csv"
+    write_file(path, [request_of(), request_of(tomorrow - HOUR, email="two@example.com")])
+    plan = desk.plan(path)
+    first, again = desk.apply(path, plan.fingerprint), desk.apply(path, plan.fingerprint)
+    assert "earlier run" not in tables.batch(desk.db, first).data
+    shown = tables.batch(desk.db, again).data
+    assert shown.count("<td>created (in an earlier run)</td>") == 2
+    assert "2 of 2 rows had been done before: nothing is booked or mailed for them again." in shown
+    assert "2 of 2 rows had been done before" in tables.batch(desk.db, desk.apply(path)).data
+    told = batch_steps.verdict(again, Mailing(), None, allow_refused=False)
+    assert told.startswith("Done: 2 created, 2 of them in an earlier run; 0 mails sent now.")
+
+
+def test_a_run_that_sends_nothing_says_so_and_not_that_nothing_waits():
+    shown = tables.mailing(Mailing(is_wanted=False), dry_run=False).data
+    assert ("Nothing is sent in this run, for deliver_mail is off" in shown, "0 waiting" in shown) == (True, False)
+
+
 def test_log_lines_are_shown_as_text():
     summary = LogSummary(lines=1, by_tag=Counter({"[EMAIL FAILED]": 1}), failures=["[EMAIL FAILED] <img src=x>"])
     assert "<img" not in tables.log_summary(summary, "run.log").data

@@ -61,8 +61,9 @@ def _secret(name: str) -> Finding:
 
 def _unknown(name: str, known: Iterable[str]) -> Finding:
     shown = _shown(name)
-    near = difflib.get_close_matches(name, [other for other in known if other != LOG_FILE], 1, 0.5)
-    hint = f"did you mean {near[0]}?" if near else "see: python -m notebooks describe NOTEBOOK."
+    takes = [other for other in known if other != LOG_FILE]
+    near = difflib.get_close_matches(name.lower(), takes, 1, 0.5)
+    hint = f"did you mean {near[0]}?" if near else f"it takes {', '.join(takes) or 'none'}."
     return Finding(f"parameters.{shown}", f"{shown} is no parameter of this notebook.", hint)
 
 

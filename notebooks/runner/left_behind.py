@@ -84,15 +84,18 @@ def _try_publish(db: Database, folder: Path) -> None:
         for name in publish(db, folder):
             log.info("DEBUG: run %s: seen to", name)
     except (StoreError, OSError) as error:
-        log.warning("DEBUG: what killed runs left in %s cannot be published: %s", places.shown(folder), error)
+        where = places.shown(folder)
+        log.warning("DEBUG: what killed runs left in %s is not published yet, and tried again later: %s", where, error)
 
 
 def _try_to_see_to(db: Database, files: RunFiles) -> bool:
     try:
         return _see_to(db, files)
     except Exception as error:  # noqa: BLE001 - whatever a dead run left must not be the end of one that lives
-        kind = type(error).__name__
-        log.warning("DEBUG: run %s: what it left cannot be published: %s: %s", files.name, kind, error)
+        why = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        log.warning(
+            "DEBUG: run %s: what it left is not published yet, and tried again after the next run: %s", files.name, why
+        )
         return False
 
 
