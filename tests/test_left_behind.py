@@ -14,15 +14,14 @@ import job_office
 import nbformat
 import pytest
 from job_office import JobOffice
+from killed_run import START, cell, grow_old, killed, see_to
 
-from notebooks.runner import left_behind, page, settings_secrets, unrecorded
+from notebooks.runner import left_behind, page, settings_secrets
 from notebooks.runner.run_files import RunFiles
 from store import job_runs, redaction
 from store.database import execute
-from store.job_runs import JobEnd, JobStart
+from store.job_runs import JobEnd
 from store.known_secrets import KnownSecrets
-
-START = JobStart("20261128T100000Z_ab12", "small", "key", {}, "cron", "ops", "host", 1, "1.0.0")
 
 
 @pytest.fixture
@@ -32,27 +31,7 @@ def office(db, record_url, tmp_path, monkeypatch):
 
 @pytest.fixture
 def left(office):
-    """A run that was killed in its second cell a minute ago."""
-    files = RunFiles.make(office.runs / "small")
-    notebook = nbformat.v4.new_notebook(
-        cells=[cell("print('one')", 1, "one\n"), cell("work()", 2), cell("rest()", None)]
-    )
-    files.save(nbformat.writes(notebook))
-    files.log.write_text("row 1\n", encoding="utf-8")
-    run_id = job_runs.begin(office.db, replace(START, name=files.name))
-    grow_old(office)
-    return files, run_id
-
-
-def cell(source, count, text=""):
-    outputs = [nbformat.v4.new_output("stream", text=text)] if text else []
-    status = "completed" if outputs else "running"
-    metadata = {"papermill": {"status": status}}
-    return nbformat.v4.new_code_cell(source, execution_count=count, outputs=outputs, metadata=metadata)
-
-
-def see_to(office):
-    return left_behind.publish(office.db, office.runs / "small")
+    return killed(office)
 
 
 def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):
@@ -151,10 +130,6 @@ def another(office):
         return files
 
     return another
-
-
-def grow_old(office):
-    execute(office.db, "UPDATE job_run SET heartbeat_at = heartbeat_at - 60, started_at = started_at - 90")
 
 
 def test_dead_runs_that_cannot_be_published_keep_no_other_back(office, left, another, monkeypatch):
@@ -323,67 +298,6 @@ def test_a_page_that_fails_each_time_is_tried_twice(office, left, monkeypatch):
         see_to(office)
     assert len(tries) == 2
     assert office.rows()[0].message.endswith("open its notebook.")
-
-
-@pytest.mark.parametrize(
-    ("end", "told"),
-    [
-        (JobEnd("done", 0, "", {"mails": 3}), ("done", 0, "")),
-        (
-            JobEnd("failed", 1, "3 rows are refused."),
-            ("died", None, "Its end could not be recorded: failed (exit code 1). 3 rows are refused."),
-        ),
-    ],
-)
-def test_an_end_that_the_record_could_not_be_told_is_told_later(office, left, end, told):
-    files, _ = left
-    unrecorded.keep(files, end)
-    assert stat.S_IMODE(files.untold.stat().st_mode) == 0o600
-    assert see_to(office) == [files.name]
-    [row] = office.rows()
-    assert (row.outcome, row.exit_code, row.message) == told
-    assert office.files() == ["html", "ipynb", "log"]
-    assert see_to(office) == []
-
-
-def test_an_end_that_the_record_was_told_after_all_stays_as_it_was_told(office, left):
-    """The answer was lost, or it came while the runner had given up waiting for it."""
-    files, run_id = left
-    end = JobEnd("failed", 1, "3 rows are refused.")
-    unrecorded.keep(files, end)
-    with office.db.atomic():
-        job_runs.finish(office.db, run_id, end)
-    assert see_to(office) == [files.name]
-    [row] = office.rows()
-    assert (row.outcome, row.exit_code, row.message) == ("failed", 1, "3 rows are refused.")
-    assert office.files() == ["html", "ipynb", "log"]
-
-
-def test_a_run_that_was_kept_back_while_the_record_was_away_says_why(office, left):
-    files, _ = left
-    files.block()
-    unrecorded.keep(files, JobEnd("blocked", 70, "Not published, for a secret is in cell 2."))
-    see_to(office)
-    [row] = office.rows()
-    assert row.message == (
-        "Its end could not be recorded: blocked (exit code 70). Not published, for a secret is in cell 2."
-    )
-    assert office.files() == ["blocked.ipynb", "blocked.log"]
-
-
-def test_an_end_of_another_record_is_left_to_it(office, left):
-    files, _ = left
-    other = RunFiles.make(files.folder)
-    unrecorded.keep(other, JobEnd("done", 0))
-    see_to(office)
-    assert other.untold.exists()
-
-
-def test_an_end_that_was_half_kept_is_none(office, left):
-    files, _ = left
-    files.untold.write_text('{"end": {"outcome": "do', encoding="utf-8")
-    see_to(office)
-    assert (office.rows()[0].outcome, office.files()) == ("died", ["html", "ipynb", "log"])
 
 
 def test_a_page_that_takes_for_ever_is_left_after_a_while(office, left, monkeypatch):

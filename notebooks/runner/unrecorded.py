@@ -51,11 +51,19 @@ def record_all(db: Database, folders: Iterable[Path]) -> None:
     Their artefacts are seen to with what killed runs left. Raises StoreError.
     """
     for folder in folders:
-        try:
-            for path in folder.glob(f"*{UNTOLD}"):
+        for path in _kept(folder):
+            try:
                 _record(db, RunFiles(folder, path.name.removesuffix(UNTOLD)))
-        except OSError as error:
-            log.warning("DEBUG: how runs in %s ended cannot be read: %s", places.shown(folder), error)
+            except OSError as error:
+                log.warning("DEBUG: %s, how a run ended, cannot be read: %s", places.shown(path), error.strerror)
+
+
+def _kept(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob(f"*{UNTOLD}"))
+    except OSError as error:
+        log.warning("DEBUG: how runs in %s ended cannot be looked for: %s", places.shown(folder), error.strerror)
+        return []
 
 
 def record_within(db: Database, folders: Iterable[Path], seconds: float) -> None:
