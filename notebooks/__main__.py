@@ -22,6 +22,7 @@ from notebooks.schedule import commands as schedule_commands
 from store import places
 from store.errors import Finding, Refusal, SettingsError
 from store.job_runs import DONE, FAILED, STOPPED, WRONG_SETTINGS
+from store.redaction import one_line
 
 if TYPE_CHECKING:
     from notebooks.runner import Result
@@ -88,7 +89,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the secrets that were typed."""
 
     def error(self, message: str) -> NoReturn:
-        printing.complain(f"{_shown(message).rstrip('.')}. To fix: see {self.prog} --help.")
+        printing.complain(f"{one_line(_shown(message)).rstrip('.')}. To fix: see {self.prog} --help.")
         raise SystemExit(EXIT_CODES[WRONG_SETTINGS])
 
 
@@ -177,19 +178,15 @@ def _run(options: argparse.Namespace) -> int:
     from store.settings import Settings
 
     settings, wrong = Settings.load_right_ones()
-    wrong = [*_missing_files(job), *wrong]
-    findings = [*settings_secrets.held_by(job.values), *(wrong if options.check else ())]
+    findings = list(settings_secrets.held_by(job.values))
+    if options.check:
+        findings += [*files.missing(job.sheet.parameters, job.values), *wrong]
     if findings:
         raise SettingsError(findings)
     if options.check:
         values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
         return _say(redaction.redact(f"{job.name} can be run with: {values}\n{_CHECKED}"))
     return _run_job(job, settings, wrong, options, given)
-
-
-def _missing_files(job: jobs.Job) -> list[Finding]:
-    found = (files.missing(parameter, job.values.get(parameter.name)) for parameter in job.sheet.parameters)
-    return [finding for finding in found if finding]
 
 
 def _run_job(

@@ -102,7 +102,7 @@ def verdict(booked: BatchReport, mailing: Mailing, proven: "ProofReport | None",
     if reasons:
         raise JobFailed("\n".join(reasons))
     done = ", ".join(f"{count} {outcome}" for outcome, count in booked.outcomes.most_common())
-    done += f", {booked.skipped} of them in an earlier run" if booked.skipped else ""
+    done += f" ({booked.skipped} of all in an earlier run)" if booked.skipped else ""
     return f"Done: {done}; {mailing.report.sent} mails sent now. {proven.sentence if proven else ''}".strip()
 
 

@@ -17,10 +17,12 @@ _UNREAD = f"nobody has read it for {SECONDS:g} s"
 
 
 def say(text: str) -> bool:
-    """Prints the text to stdout, at once. False if that cannot be, which stderr tells in one line where somebody wants it."""
+    """Prints the text to stdout, at once. False if that cannot be, which stderr then tells in one line."""
     trouble = _write(sys.stdout, text)
-    # Who reads no further, as `head` does, has what was wanted.
-    if trouble and trouble != os.strerror(errno.EPIPE):
+    if trouble == os.strerror(errno.EPIPE):
+        # Who reads no further, as `head` does, has what was wanted.
+        return True
+    if trouble:
         complain(f"what there is to say cannot be printed ({trouble}). To fix: give stdout a place that takes it.")
     return not trouble
 

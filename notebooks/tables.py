@@ -119,9 +119,14 @@ def _outcome(row: Mapping[str, object], report: BatchReport) -> str:
 
 def _done_before(report: BatchReport) -> str:
     """A sentence on the rows that are done already; empty if there are none."""
-    done = report.skipped + report.outcomes["unchanged"]
-    said = f"{done} of {counted(report.rows, 'row')} had been done before: nothing is booked or mailed for them again."
-    return f"<p><b>{said}</b></p>" if done else ""
+    rows = counted(report.rows, "row")
+    if report.skipped:
+        said = f"{report.skipped} of {rows} were decided in an earlier run, and are skipped now."
+    elif unchanged := report.outcomes["unchanged"]:
+        said = f"{unchanged} of {rows} had been booked before just so: nothing is booked or mailed for them again."
+    else:
+        return ""
+    return f"<p><b>{said}</b></p>"
 
 
 def mails(rows: Sequence[MailRow], limit: int = SHOWN_ROWS) -> HTML:

@@ -3,9 +3,7 @@
 import codecs
 import csv
 import hashlib
-import os
 import re
-import select
 import stat
 from collections.abc import Iterator
 from io import StringIO
@@ -19,7 +17,6 @@ from store.settings import Settings
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 _CHUNK = 1 << 16
-_PIPE_SECONDS = 10.0
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -48,10 +45,10 @@ def open_source(path: Path, limit: int) -> BinaryIO:
             raise FileRefused("file_is_folder", f"{name} is a folder.", "name the CSV file inside it.")
         if found.st_size > limit:
             raise _too_large(limit)
-        if stat.S_ISFIFO(found.st_mode):
-            return _open_pipe(path)
         if not stat.S_ISREG(found.st_mode):
-            raise FileRefused("file_unreadable", f"{name} is a device, and no file.", "name the CSV file itself.")
+            # It could be read only once, and whoever opens a pipe that nobody writes to waits for ever.
+            text = f"{name} is a pipe or a device, and no file."
+            raise FileRefused("file_unreadable", text, "name the CSV file itself.")
         return path.open("rb")
     except FileNotFoundError:
         text = f"{path.name} does not exist; it was looked for in {path.parent}."
@@ -59,18 +56,6 @@ def open_source(path: Path, limit: int) -> BinaryIO:
     except (OSError, ValueError) as error:
         text = f"{name} cannot be read: {getattr(error, 'strerror', None) or error}."
         raise FileRefused("file_unreadable", text, "check the name and that this user may read it.") from error
-
-
-def _open_pipe(path: Path) -> BinaryIO:
-    """A pipe to which somebody writes soon: whoever simply opens one waits for that for ever."""
-    pipe, poll = os.open(path, os.O_RDONLY | os.O_NONBLOCK), select.poll()
-    poll.register(pipe, select.POLLIN)
-    if not poll.poll(1000 * _PIPE_SECONDS):
-        os.close(pipe)
-        text = f"{places.shown(path)} is a pipe, and nobody wrote to it for {_PIPE_SECONDS:g} seconds."
-        raise FileRefused("file_unreadable", text, "name the CSV file itself.")
-    os.set_blocking(pipe, True)
-    return os.fdopen(pipe, "rb")
 
 
 class TextLines:

@@ -218,6 +218,10 @@ def test_a_login_whose_password_has_signs_is_found(hits_in, text):
         "smtp://localhost:1025=a@b",
         "http://127.0.0.1:8000&#x27;ops@e.com",
         "http://[::1]:8000?mail=ops@e.com",
+        "<pre>portal &lt;https://hr.acme.example:8443&gt;,o***@acme.example</pre>",
+        r"'https://hr.acme.example:8443\r\nops@acme.example'",
+        "[https://hr.acme.example:8443](mailto:ops@acme.example)",
+        "{https://hr.acme.example:8443},ops@acme.example",
     ],
 )
 def test_an_address_with_a_port_beside_a_mail_address_is_no_login(hits_in, text):

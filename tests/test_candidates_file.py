@@ -2,8 +2,8 @@
 
 import csv
 import hashlib
+import io
 import os
-import threading
 import time
 import tracemalloc
 from pathlib import Path
@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from store import places, text_lines
+from store import places
 from store.candidates_file import CandidatesFile
 from store.errors import FileRefused
 from store.settings import Settings
+from store.text_lines import TextLines
 
 HEADER = "candidate_name,candidate_email,job_title,company_name,slot_date,start_time,end_time"
 ROW = "Asha Rao,asha@example.com,Engineer,Example Systems,2026-11-30,09:00,09:45"
@@ -142,10 +143,12 @@ def test_missing_file_folder_and_impossible_name_are_refused(tmp_path):
     assert refusal_of("a\0b").code == "file_unreadable"
 
 
-def test_a_pipe_without_a_writer_a_device_and_a_link_to_itself_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(text_lines, "_PIPE_SECONDS", 0.1)
+def test_a_pipe_a_device_and_a_link_to_itself_are_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
-    assert "nobody wrote to it for 0.1 seconds. To fix: name the CSV file" in refusal_of(tmp_path / "pipe.csv").line()
+    assert (
+        "is a pipe or a device, and no file. To fix: name the CSV file itself."
+        in refusal_of(tmp_path / "pipe.csv").line()
+    )
     assert refusal_of("/dev/zero").code == "file_unreadable"
     (tmp_path / "loop.csv").symlink_to("loop.csv")
     assert refusal_of(tmp_path / "loop.csv").code == "file_unreadable"
@@ -220,18 +223,12 @@ def test_file_beyond_the_size_limit_is_refused_before_it_is_read(written):
     assert time.perf_counter() - began < 5
 
 
-def test_pipe_is_read_like_a_file_and_its_size_limit_holds(tmp_path):
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
-    content = f"{HEADER}\n{ROW}\n"
-    writer = threading.Thread(target=pipe.write_text, args=(content,))
-    writer.start()
-    assert records(pipe) == [(2, CELLS)]
-    writer.join()
-    writer = threading.Thread(target=pipe.write_text, args=(content,))
-    writer.start()
-    assert refusal_of(pipe, candidates_file_bytes=len(content) - 1).code == "file_too_large"
-    writer.join()
+def test_a_file_that_grows_while_it_is_read_keeps_its_size_limit():
+    content = f"{HEADER}\n{ROW}\n".encode()
+    assert len(list(TextLines(io.BytesIO(content), Settings(candidates_file_bytes=len(content))))) == 2
+    with pytest.raises(FileRefused) as refusal:
+        list(TextLines(io.BytesIO(content), Settings(candidates_file_bytes=len(content) - 1)))
+    assert refusal.value.code == "file_too_large"
 
 
 def test_more_rows_than_allowed_are_refused_at_the_first_one_too_many(written):

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+from contextlib import nullcontext
 from typing import Literal
 
 import ipywidgets as widgets
@@ -15,7 +16,7 @@ from waiting import wait_until
 
 from notebooks import jobs
 from notebooks.lab import form as form_of
-from notebooks.lab import started_runs, words
+from notebooks.lab import found_run, started_runs, words
 from notebooks.lab.fields import Field
 from notebooks.lab.form import Form
 from notebooks.parameters import kinds
@@ -310,6 +311,19 @@ def test_a_run_that_outlived_its_kernel_is_followed_and_can_be_stopped(waiting, 
     assert [(row.outcome, row.exit_code) for row in office.rows()] == [("stopped", 143)]
     monkeypatch.setattr(form_of, "_running", None)
     assert not form(office).run_button.disabled
+
+
+def test_a_run_that_ended_while_the_record_was_away_is_not_told_as_killed(office, monkeypatch):
+    office.write("print(1)")
+    office.run(name="small")
+    found = found_run.FoundRun(office.rows()[0])
+    monkeypatch.setattr(found_run, "_is_runner", lambda _: False)
+    with monkeypatch.context() as away:
+        away.setattr(found_run, "_record", lambda: nullcontext(None))
+        assert found.exit_code is None
+        away.setattr(found_run, "_UNREAD_SECONDS", 0.0)
+        assert found.exit_code == -9
+    assert found.exit_code == 0
 
 
 def test_how_a_run_ended_goes_when_another_notebook_is_chosen(office):

@@ -127,6 +127,13 @@ def test_a_run_whose_file_is_missing_ends_before_its_kernel_and_is_recorded(said
     assert office.files() == []
 
 
+def test_a_run_whose_file_is_missing_is_busy_while_another_is_at_work(said, office):
+    """Which may have had it until a moment ago."""
+    office.write("1", parameters='rows_csv: str = "nowhere.csv"  # any')
+    job_locks.take(office.db, job_runs.job_key("small", {"rows_csv": "nowhere.csv"}), "another")
+    assert said("run", "small")[0] == 75
+
+
 def test_each_line_of_what_is_wrong_says_whose_it_is(said, office):
     office.write("from notebooks.stopping import JobFailed", "raise JobFailed('one\\ntwo')", parameters="days: int = 3")
     code, _, err = said("run", "small")
@@ -139,7 +146,15 @@ def test_a_parameter_in_capitals_is_known_and_another_is_told_what_there_is(said
 
 
 @pytest.mark.parametrize(
-    "wrong", [["run", "small", "--timeout", "abc"], ["describe"], ["nothing"], ["run", "--job", "x", "a=b"], []]
+    "wrong",
+    [
+        ["run", "small", "--timeout", "abc"],
+        ["describe"],
+        ["nothing"],
+        ["run", "--job", "x", "a=b"],
+        ["list", "a\nb"],
+        [],
+    ],
 )
 def test_a_command_that_cannot_be_read_says_in_one_line_what_to_do(said, capsys, wrong):
     with pytest.raises(SystemExit) as ended:

@@ -32,7 +32,10 @@ def test_a_full_disk_under_stdout_is_one_line_on_stderr_and_changes_no_exit_code
 
 def test_nobody_is_told_of_a_pipe_whose_reader_has_what_was_wanted():
     code, _, errors = ran("", "x" * 100_000, shell='"$@" | true; exit ${PIPESTATUS[0]}')
-    assert (code, errors) == (3, "")
+    assert (code, errors) == (4, "")
+    said = "import sys\nfrom notebooks import printing\nsys.exit(not printing.say('x' * 100_000))\n"
+    shell = ["bash", "-c", '"$@" | true; exit ${PIPESTATUS[0]}', "bash", sys.executable, "-c", said]
+    assert subprocess.run(shell, cwd=places.ROOT, capture_output=True, timeout=60, check=True).stderr == b""
 
 
 @pytest.mark.parametrize("redirected", [">/dev/full 2>&1", ">&- 2>&-"])

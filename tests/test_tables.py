@@ -54,10 +54,13 @@ def test_rows_that_an_earlier_run_has_done_are_shown_as_such(desk, request_of, t
     assert "earlier run" not in tables.batch(desk.db, first).data
     shown = tables.batch(desk.db, again).data
     assert shown.count("<td>created (in an earlier run)</td>") == 2
-    assert "2 of 2 rows had been done before: nothing is booked or mailed for them again." in shown
-    assert "2 of 2 rows had been done before" in tables.batch(desk.db, desk.apply(path)).data
+    assert "2 of 2 rows were decided in an earlier run, and are skipped now." in shown
+    assert "2 of 2 rows had been booked before just so" in tables.batch(desk.db, desk.apply(path)).data
+    same = desk.plan(path)
+    desk.apply(path, same.fingerprint)
+    assert "2 of 2 rows were decided" in tables.batch(desk.db, desk.apply(path, same.fingerprint)).data
     told = batch_steps.verdict(again, Mailing(), None, allow_refused=False)
-    assert told.startswith("Done: 2 created, 2 of them in an earlier run; 0 mails sent now.")
+    assert told.startswith("Done: 2 created (2 of all in an earlier run); 0 mails sent now.")
 
 
 def test_a_run_that_sends_nothing_says_so_and_not_that_nothing_waits():

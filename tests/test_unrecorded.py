@@ -86,6 +86,24 @@ def test_an_end_that_cannot_be_read_keeps_no_other_from_being_told(office, left,
     assert f"{first.untold.name}, how a run ended, cannot be read: Permission denied" in caplog.text
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        '{"outcome": "failed", "exit_code": 1, "counts": null}',
+        '{"outcome": "done", "exit_code": [1]}',
+        '{"outcome": "done", "exit_code": 99999999999999999999}',
+        '"x"',
+        "[" * 100_000,
+    ],
+)
+def test_an_end_that_makes_no_sense_ends_no_other_run(office, left, end):
+    files, _ = left
+    files.untold.write_text(f'{{"end": {end}, "ended_at": 1}}', encoding="utf-8")
+    assert see_to(office) == [files.name]
+    assert (office.rows()[0].outcome, office.files()) == ("died", ["html", "ipynb", "log"])
+    assert see_to(office) == []
+
+
 def test_an_end_of_another_record_is_left_to_it(office, left):
     files, _ = left
     other = RunFiles.make(files.folder)

@@ -54,7 +54,7 @@ class Field:
 
     def missing_file(self) -> Finding | None:
         """What is wrong with a file's path that was given."""
-        found = files.missing(self.parameter, self.widget.value)
+        found = files.missing_file(self.parameter, self.widget.value)
         return found and replace(found, fix="correct it; in the file browser: right-click the file, Copy Path.")
 
 

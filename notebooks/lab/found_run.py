@@ -19,6 +19,8 @@ from store.job_runs import RUNNING, JobRunRow
 from store.settings import Settings
 
 _LOOK_SECONDS = 0.2
+_UNREAD_SECONDS = 60.0
+"""So long a record that cannot be read is asked again how a run ended that is there no more."""
 
 
 class FoundRun:
@@ -27,16 +29,19 @@ class FoundRun:
     def __init__(self, row: JobRunRow):
         self.name = row.notebook
         self._id, self._pid = row.id, row.pid
+        self._gone_since = 0.0
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs, or while the record cannot be read; of one that said nothing at its end, that of a killed one."""
+        """None while it runs; of one that said nothing at its end, or of which nobody can read, that of a killed one."""
         if _is_runner(self._pid):
             return None
+        self._gone_since = self._gone_since or time.monotonic()
         with suppress(Refusal, peewee.DatabaseError), _record() as db:
-            row = job_runs.of_id(db, self._id) if db else None
-            return -signal.SIGKILL if row is None or row.exit_code is None else row.exit_code
-        return None
+            if db is not None:
+                row = job_runs.of_id(db, self._id)
+                return -signal.SIGKILL if row is None or row.exit_code is None else row.exit_code
+        return None if time.monotonic() - self._gone_since < _UNREAD_SECONDS else -signal.SIGKILL
 
     def wait(self, seconds: float) -> None:
         """Returns when it is known how the run ended, or so many seconds later."""

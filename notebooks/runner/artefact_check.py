@@ -21,7 +21,7 @@ SECRET = "a secret of the settings"
 _ESCAPE = re.compile("%[0-9A-F]{2}")
 _LOGIN = re.compile(
     r"://(?!(?:localhost|\d{1,3}(?:\.\d{1,3}){3}|\[[0-9A-Fa-f:.]+\]):\d{1,5}[^\w%:@.+*!#$~^-])"
-    r"(?![\w-]+(?:\.[\w-]+)+:\d{1,5}[,;|)?])"
+    r"(?![\w-]+(?:\.[\w-]+)+:\d{1,5}(?:[,;|)?}\]\\]|&(?:gt|lt|quot|amp|#x27|#39|#34);))"
     r"[^\s:/@\"'<>]{1,80}:(?!\*\*\*)[^\s/@\"'<>]{3,80}@[\w\[]"
 )
 """No login is a mail address that follows a host's port after a sign that separates. What looks like a host may be a user,

@@ -13,6 +13,7 @@ from pathlib import Path
 from notebooks import counts
 from notebooks.jobs import Job
 from notebooks.parameters import LOG_FILE
+from notebooks.parameters import files as parameter_files
 from notebooks.run_names import run_name
 from notebooks.runner import artefacts, left_behind, settings_secrets, unwritten
 from notebooks.runner.alerts import OpsAlert
@@ -107,7 +108,11 @@ def _refused(desk: _Desk, runs: Path, refused: StoreError) -> Result:
     """A run that ended before it began: without its row nobody would know why the job did not run."""
     files = RunFiles(runs / desk.job.name, run_name())
     desk.word.begun = Begun(files, job_runs.begin(desk.db, _start(desk.job, files, {})), None)
-    return desk.word.tell(JobEnd(WRONG_SETTINGS, EXIT_CODES[WRONG_SETTINGS], "\n".join(refused.lines())))
+    return desk.word.tell(_wrong(refused))
+
+
+def _wrong(refused: StoreError) -> JobEnd:
+    return JobEnd(WRONG_SETTINGS, EXIT_CODES[WRONG_SETTINGS], "\n".join(refused.lines()))
 
 
 def _start(job: Job, files: RunFiles, left: dict[str, str]) -> JobStart:
@@ -136,6 +141,10 @@ def _begin(desk: _Desk, files: RunFiles, wait: float) -> Begun:
 
 
 def _work(desk: _Desk, files: RunFiles, heart: Heart) -> Result:
+    # Only now, for another run of the job may have had them until a moment ago.
+    if missing := parameter_files.missing(desk.job.sheet.parameters, desk.job.values):
+        files.drop()
+        return desk.word.tell(_wrong(SettingsError(missing)))
     try:
         end = _end(desk.job, files, desk.watch, heart)
     except BaseException:

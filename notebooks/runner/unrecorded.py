@@ -14,6 +14,7 @@ from notebooks.runner import regular_files
 from notebooks.runner.run_files import UNTOLD, RunFiles
 from store import job_remains, job_runs, places
 from store.database import Database
+from store.errors import StoreError
 from store.job_runs import DONE, JobEnd
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,11 @@ def record_all(db: Database, folders: Iterable[Path]) -> None:
         for path in _kept(folder):
             try:
                 _record(db, RunFiles(folder, path.name.removesuffix(UNTOLD)))
-            except OSError as error:
-                log.warning("DEBUG: %s, how a run ended, cannot be read: %s", places.shown(path), error.strerror)
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 - a cell may have written there whatever it liked
+                why = getattr(error, "strerror", None) or type(error).__name__
+                log.warning("DEBUG: %s, how a run ended, cannot be read: %s", places.shown(path), why)
 
 
 def _kept(folder: Path) -> list[Path]:
