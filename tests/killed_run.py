@@ -1,8 +1,10 @@
-"""A run that was killed a minute ago, as it lies there."""
+"""A run that was killed a minute ago, as it lies there: fixtures for the modules that see to it."""
 
 from dataclasses import replace
 
 import nbformat
+import pytest
+from job_office import JobOffice
 
 from notebooks.runner import left_behind
 from notebooks.runner.run_files import RunFiles
@@ -13,7 +15,13 @@ from store.job_runs import JobStart
 START = JobStart("20261128T100000Z_ab12", "small", "key", {}, "cron", "ops", "host", 1, "1.0.0")
 
 
-def killed(office):
+@pytest.fixture
+def office(db, record_url, tmp_path, monkeypatch):
+    return JobOffice.here(tmp_path, db, record_url, monkeypatch)
+
+
+@pytest.fixture
+def left(office):
     """A run that was killed in its second cell a minute ago."""
     files = RunFiles.make(office.runs / "small")
     notebook = nbformat.v4.new_notebook(

@@ -11,10 +11,10 @@ import time
 from dataclasses import replace
 
 import job_office
+import killed_run
 import nbformat
 import pytest
-from job_office import JobOffice
-from killed_run import START, cell, grow_old, killed, see_to
+from killed_run import START, cell, grow_old, see_to
 
 from notebooks.runner import left_behind, page, settings_secrets
 from notebooks.runner.run_files import RunFiles
@@ -23,15 +23,7 @@ from store.database import execute
 from store.job_runs import JobEnd
 from store.known_secrets import KnownSecrets
 
-
-@pytest.fixture
-def office(db, record_url, tmp_path, monkeypatch):
-    return JobOffice.here(tmp_path, db, record_url, monkeypatch)
-
-
-@pytest.fixture
-def left(office):
-    return killed(office)
+office, left = killed_run.office, killed_run.left
 
 
 def test_what_a_killed_run_did_is_published_and_says_that_it_died(office, left):

@@ -2,24 +2,16 @@
 
 import stat
 
+import killed_run
 import pytest
-from job_office import JobOffice
-from killed_run import killed, see_to
+from killed_run import see_to
 
 from notebooks.runner import regular_files, unrecorded
 from notebooks.runner.run_files import RunFiles
 from store import job_runs
 from store.job_runs import JobEnd
 
-
-@pytest.fixture
-def office(db, record_url, tmp_path, monkeypatch):
-    return JobOffice.here(tmp_path, db, record_url, monkeypatch)
-
-
-@pytest.fixture
-def left(office):
-    return killed(office)
+office, left = killed_run.office, killed_run.left
 
 
 @pytest.mark.parametrize(
