@@ -141,16 +141,23 @@ def _begin(desk: _Desk, files: RunFiles, wait: float) -> Begun:
 
 
 def _work(desk: _Desk, files: RunFiles, heart: Heart) -> Result:
-    # Only now, for another run of the job may have had them until a moment ago.
-    if missing := parameter_files.missing(desk.job.sheet.parameters, desk.job.values):
-        files.drop()
-        return desk.word.tell(_wrong(SettingsError(missing)))
     try:
-        end = _end(desk.job, files, desk.watch, heart)
+        end = _without_files(desk.job, files) or _end(desk.job, files, desk.watch, heart)
     except BaseException:
         desk.word.tell(JobEnd(FAILED, 1, "The runner itself was broken off; its own error tells why."))
         raise
     return desk.word.tell(end)
+
+
+def _without_files(job: Job, files: RunFiles) -> JobEnd | None:
+    """The end of a run whose parameters name files that are not there; None if they are.
+
+    Looked for under the lock, for another run of the job may have had them until a moment ago.
+    """
+    missing = parameter_files.missing(job.sheet.parameters, job.values)
+    if missing:
+        files.drop()
+    return _wrong(SettingsError(missing)) if missing else None
 
 
 def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
