@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
+from store.key_patterns import KEY_CHARS
 from store.known_secrets import ESCAPES, HIDDEN
 from store.redaction import redact
-from store.session_keys import KEY_CHARS
 
 SHOWN_CHARS = 300
 _ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")

@@ -11,23 +11,24 @@ import logging
 import math
 import os
 import sys
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from notebooks import jobs, printing
 from notebooks.parameters import files
-from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
+from notebooks.runner.limits import Limits
+from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.schedule import commands as schedule_commands
-from store import places
-from store.errors import Finding, Refusal, SettingsError
-from store.job_runs import DONE, FAILED, STOPPED, WRONG_SETTINGS
+from store import places, redaction
+from store.errors import Refusal, SettingsError
+from store.outcomes import BUSY_CODE, DONE, EXIT_CODES, FAILED, STOPPED, WRONG_SETTINGS
 from store.redaction import one_line
 
 if TYPE_CHECKING:
-    from notebooks.runner import Result
+    from notebooks.runner.last_word import Result
     from notebooks.schedule import ScheduledJob
-    from store.settings import Settings
 
 _CHECKED = (
     "Names, types and files are right; what else a value must be, and the mail settings, the run itself looks at."
@@ -37,12 +38,10 @@ _HISTORY_ROWS, _MOST_ROWS = 20, 1_000_000
 
 def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
     """Runs one command on the notebooks of a folder; gives its exit code."""
-    from mailer.mail_settings import know_secrets
-
     logging.lastResort = printing.LastResort(logging.WARNING)
     _leave_lost_folder()
-    # First of all: any refusal may tell a value that is one of their secrets.
-    know_secrets()
+    # Any refusal may tell a value that is one of their secrets.
+    redaction.ask_later(_know_secrets)
     options = _options(arguments)
     options.folder = folder
     try:
@@ -57,6 +56,12 @@ def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
         return EXIT_CODES[STOPPED]
 
 
+def _know_secrets() -> None:
+    from mailer.mail_settings import know_secrets
+
+    know_secrets()
+
+
 def _leave_lost_folder() -> None:
     try:
         os.getcwd()
@@ -66,7 +71,7 @@ def _leave_lost_folder() -> None:
 
 
 def _code_of(refused: Refusal) -> int:
-    from notebooks.runner import StoppedWaiting
+    from notebooks.runner.runs import StoppedWaiting
     from store.job_locks import JobBusy
 
     if isinstance(refused, JobBusy):
@@ -173,34 +178,47 @@ def _run(options: argparse.Namespace) -> int:
     # Before anything is opened: a job that is asked for wrongly leaves no trace.
     given = schedule_commands.job_of(options) if options.job else None
     job = given.job if given else jobs.job(options.name, options.parameters, options.folder)
+    if options.check:
+        return _check(job)
+    limits = schedule_commands.limits_of(options, given)
+    kernel = PrivateKernel(job.source)
+    try:
+        if not (options.due or limits.wait):
+            # It imports while the rest here is imported. Why it cannot be there, the run itself tells.
+            with suppress(OSError, ValueError, LookupError):
+                kernel.prepare()
+        return _run_job(job, kernel, limits, given if options.due else None)
+    finally:
+        kernel.end()
+
+
+def _check(job: jobs.Job) -> int:
     from notebooks.runner import settings_secrets
-    from store import redaction
+    from store.settings import Settings
+
+    _, wrong = Settings.load_right_ones()
+    findings = [*settings_secrets.held_by(job.values), *files.missing(job.sheet.parameters, job.values), *wrong]
+    if findings:
+        raise SettingsError(findings)
+    values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
+    return _say(redaction.redact(f"{job.name} can be run with: {values}\n{_CHECKED}"))
+
+
+def _run_job(job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "ScheduledJob | None") -> int:
+    """Runs a job, unless it is one of the schedule whose time has not come."""
+    from notebooks.runner import runs, settings_secrets
+    from store import database
     from store.settings import Settings
 
     settings, wrong = Settings.load_right_ones()
-    findings = list(settings_secrets.held_by(job.values))
-    if options.check:
-        findings += [*files.missing(job.sheet.parameters, job.values), *wrong]
-    if findings:
+    if findings := list(settings_secrets.held_by(job.values)):
         raise SettingsError(findings)
-    if options.check:
-        values = ", ".join(f"{name} = {value!r}" for name, value in job.values.items())
-        return _say(redaction.redact(f"{job.name} can be run with: {values}\n{_CHECKED}"))
-    return _run_job(job, settings, wrong, options, given)
-
-
-def _run_job(
-    job: jobs.Job, settings: "Settings", wrong: list[Finding], options: argparse.Namespace, given: "ScheduledJob | None"
-) -> int:
-    from notebooks import runner
-    from store import database, redaction
-
     redaction.install_excepthook()
     db = database.open_record(settings.database_url.get_secret_value())
-    if given and options.due and not schedule_commands.is_due(db, given):
+    if if_due and not schedule_commands.is_due(db, if_due):
         return 0
-    limits = schedule_commands.limits_of(options, given)
-    return runner.run(job, db, settings.runs_folder, limits, settings, partial(_tell, job.name), wrong).exit_code
+    tell = partial(_tell, job.name)
+    return runs.run(job, db, settings.runs_folder, limits, settings, tell, wrong, kernel).exit_code
 
 
 def _tell(name: str, result: "Result") -> None:

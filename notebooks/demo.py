@@ -9,9 +9,10 @@ from pydantic import SecretStr
 
 from mailer import portal_process
 from mailer.config import MailSettings
-from notebooks import jobs, runner
+from notebooks import jobs
 from notebooks.batch_steps import SAMPLE
-from notebooks.runner import Result
+from notebooks.runner import runs
+from notebooks.runner.last_word import Result
 from store import database, places, sample, times
 from store.database import fetch
 from store.errors import Refusal
@@ -61,7 +62,7 @@ def _run(path: Path, address: str) -> Result:
     job = jobs.job("booking_batch", [f"batch_csv={path}", "dry_run=false", f"portal_url={address}"])
     db = database.open_record(ENVIRONMENT["DATABASE_URL"])
     try:
-        return runner.run(job, db, places.resolve(ENVIRONMENT["RUNS_FOLDER"]))
+        return runs.run(job, db, places.resolve(ENVIRONMENT["RUNS_FOLDER"]))
     finally:
         db.close()
 

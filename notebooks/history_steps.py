@@ -10,7 +10,7 @@ from pathlib import Path
 from notebooks import counts, jobs, parameters
 from notebooks.opened_run import log_path
 from notebooks.stopping import telling
-from store import database, debuglog, failures, job_history, job_runs, places, record_copies, redaction
+from store import database, debuglog, failures, job_history, job_runs, outcomes, places, record_copies, redaction
 from store.database import Database
 from store.errors import Finding, SettingsError, StoreError
 from store.job_history import Sample, Tally
@@ -21,9 +21,9 @@ from store.settings import Settings
 DONE, FAILED, STOPPED, RUNNING = "done", "failed", "stopped", "running"
 """How runs end, in four kinds: as asked; not; broken off by somebody; not yet."""
 KINDS = {
-    job_runs.DONE: DONE, job_runs.RUNNING: RUNNING, job_runs.STOPPED: STOPPED, job_runs.OVERTAKEN: STOPPED,
-    job_runs.FAILED: FAILED, job_runs.WRONG_SETTINGS: FAILED, job_runs.BLOCKED: FAILED, job_runs.OUT_OF_TIME: FAILED,
-    job_runs.KERNEL_DIED: FAILED, job_runs.DIED: FAILED,
+    outcomes.DONE: DONE, outcomes.RUNNING: RUNNING, outcomes.STOPPED: STOPPED, outcomes.OVERTAKEN: STOPPED,
+    outcomes.FAILED: FAILED, outcomes.WRONG_SETTINGS: FAILED, outcomes.BLOCKED: FAILED, outcomes.OUT_OF_TIME: FAILED,
+    outcomes.KERNEL_DIED: FAILED, outcomes.DIED: FAILED,
 }  # fmt: skip
 ANY, NOT_DONE = "any", "not done"
 CHOICES = {ANY: (DONE, FAILED, STOPPED, RUNNING), NOT_DONE: (FAILED, STOPPED)} | {

@@ -14,7 +14,8 @@ from notebooks.history_steps import DONE, FAILED, KINDS, RUNNING, STOPPED, Looke
 from notebooks.job_listing import telling
 from notebooks.tables import counted
 from store import alerts, places, times
-from store.job_runs import DIED, JobRunRow
+from store.job_runs import JobRunRow
+from store.outcomes import DIED
 
 COLOURS = {DONE: GOOD, FAILED: BAD, STOPPED: WAITS, RUNNING: OTHER}
 _SHOWN, _LONGEST_TEXT = 50, 80

@@ -9,7 +9,8 @@ from notebooks.parameters.cell import Parameter, Sheet
 from notebooks.runner.verdict import AGAIN
 from notebooks.schedule.listing import columns
 from store import failures, times
-from store.job_runs import DIED, JobRunRow
+from store.job_runs import JobRunRow
+from store.outcomes import DIED
 
 _SHOWN_PARAMETERS = 60
 _DIED = f"It was killed, or its machine went down. {AGAIN}"

@@ -8,7 +8,6 @@ from pathlib import Path
 from notebooks import parameters
 from notebooks.parameters.canonical import canonical
 from notebooks.parameters.cell import Sheet, read_notebook
-from store import job_runs
 from store.errors import StoreError
 from store.plain_text import quoted
 
@@ -31,6 +30,9 @@ class Job:
     @property
     def key(self) -> str:
         """What it shares with the same job, however its values are written."""
+        # Here, for whoever only checks parameters needs no record.
+        from store import job_runs
+
         return job_runs.job_key(self.name, canonical(self.sheet.parameters, self.values))
 
     @property

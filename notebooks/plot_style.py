@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, get_font
 
@@ -17,7 +18,7 @@ INK, FAINT_INK = "#1c2026", "#4a4f57"
 _FONT = "DejaVu Sans"
 _DOTS_PER_INCH, _SHARPNESS = 100, 2
 _STYLE = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK)
-_STYLE |= {"font.sans-serif": [_FONT], "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+_STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none", "font.sans-serif": [_FONT], "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
            "legend.frameon": False, "text.parse_math": False}  # fmt: skip
 
 styled = mpl.rc_context(_STYLE)
@@ -31,7 +32,8 @@ class Plot(Figure):
 
     def _repr_mimebundle_(self, **_: object) -> tuple[dict[str, object], dict[str, object]]:
         drawn = io.BytesIO()
-        self.savefig(drawn, format="png", dpi=_SHARPNESS * _DOTS_PER_INCH, transparent=True)
+        # Not savefig: it draws everything a second time, for formats that are laid out by another.
+        FigureCanvasAgg(self).print_png(drawn)
         width, height = (round(inches * _DOTS_PER_INCH) for inches in self.get_size_inches())
         looks = {"needs_background": "light", "width": width, "height": height, "alt": self.about}
         # JupyterLab reads whether it needs a light ground beside the kinds, the page among them.
@@ -45,7 +47,7 @@ def plot(about: str, width: float, height: float, columns: int = 1, rows: int = 
     What is drawn belongs into a function that is `styled`.
     """
     # Not pyplot: it keeps every figure, and Jupyter would show each a second time.
-    figure = Plot(figsize=(width, height), dpi=_DOTS_PER_INCH, layout="constrained")
+    figure = Plot(figsize=(width, height), dpi=_SHARPNESS * _DOTS_PER_INCH, layout="constrained")
     figure.about = about
     return figure, figure.subplots(rows, columns, **more)
 

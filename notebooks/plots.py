@@ -48,7 +48,10 @@ def _draw_bars(axes: Axes, counts: Counter, title: str) -> None:
 def mailing(rows: Sequence[MailRow]) -> Plot:
     """Mails by state, and interviews a day, each day in the zone it was booked in."""
     states = Counter(row.state for row in rows)
-    counts = Counter(times.iso_date(row.starts_at, row.timezone) for row in rows)
+    starts = Counter((row.starts_at, row.timezone) for row in rows)
+    counts = Counter()
+    for (moment, zone), count in starts.items():
+        counts[times.iso_date(moment, zone)] += count
     title = f"{len(rows)} mail{'' if len(rows) == 1 else 's'}"
     figure, (left, right) = plot_style.plot(
         f"{title}: {listed(states)}; interviews on {len(counts)} days", 10, 2.8, columns=2, width_ratios=(2, 3)

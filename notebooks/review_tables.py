@@ -16,9 +16,9 @@ from notebooks.tables import as_text, counted, how, seconds_words, table, writte
 from store import answer_copies, recordings, times
 from store.evaluations import Evaluation
 from store.interviews import Completed, Copy, Reply, Transcript
+from store.key_patterns import SESSION_KEY
 from store.recordings import Recorded
 from store.redaction import HIDDEN, masked_address
-from store.session_keys import SESSION_KEY
 from store.settings import Settings
 
 _MARKS = {

@@ -13,7 +13,8 @@ from store import failures, job_runs, plain_text, times
 from store.database import Database, changing, fetch, is_sqlite
 from store.facts import ALERT
 from store.failures import FIX, TERMINAL, key_of
-from store.job_runs import (
+from store.job_runs import JobRunRow
+from store.outcomes import (
     BLOCKED,
     DIED,
     DONE,
@@ -24,7 +25,6 @@ from store.job_runs import (
     RUNNING,
     STOPPED,
     WRONG_SETTINGS,
-    JobRunRow,
 )
 from store.redaction import redact
 from store.settings import Settings

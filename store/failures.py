@@ -7,7 +7,8 @@ from itertools import takewhile
 
 from store import plain_text
 from store.database import Database, fetch
-from store.job_runs import BLOCKED, DIED, DONE, outcome_sql
+from store.job_runs import outcome_sql
+from store.outcomes import BLOCKED, DIED, DONE
 
 FIX = "To fix: "
 TERMINAL = "terminal"

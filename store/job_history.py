@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from store import bulk
 from store.database import Database, among, fetch, is_sqlite
 from store.job_locks import clock
-from store.job_runs import DONE, RUNNING, most, outcome_sql
+from store.job_runs import most, outcome_sql
+from store.outcomes import DONE, RUNNING
 
 SLOT_SECONDS = 900
 """Every zone's midnight falls on one of these."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 
 from store.bulk import values
 from store.database import Database, among, changing, execute, fetch
-from store.job_runs import DIED, JobEnd, outcome_sql, shown_message
+from store.job_runs import JobEnd, outcome_sql, shown_message
+from store.outcomes import DIED
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 

@@ -9,15 +9,9 @@ from dataclasses import dataclass, field
 from store.database import Database, changing, execute, fetch, is_sqlite
 from store.errors import StoreError
 from store.job_locks import STALE_SECONDS, clock, lives
+from store.outcomes import DIED, DONE, OUTCOMES, RUNNING, WRONG_SETTINGS
 from store.redaction import one_line, redact
 
-DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOPPED = (
-    "done", "failed", "wrong_settings", "blocked", "overtaken", "out_of_time", "kernel_died", "stopped",
-)  # fmt: skip
-"""How a run ended, as it said itself."""
-RUNNING, DIED = "running", "died"
-"""What whoever looks tells of a run without an end, from its last heartbeat."""
-OUTCOMES = (DONE, FAILED, WRONG_SETTINGS, BLOCKED, OVERTAKEN, OUT_OF_TIME, KERNEL_DIED, STOPPED, RUNNING, DIED)
 MESSAGE_CHARS = 2000
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from store.session_keys import KEY_CHARS, SESSION_KEY
+SESSION_KEY = re.compile(r"k[0-9a-z][a-z2-7]{48}", re.ASCII | re.IGNORECASE)
+"""What a session_key looks like anywhere in a text."""
+KEY_CHARS = 50
 
 # A private key's body: a PEM file as it is, in JSON, or in a log's escapes (RFC 7468, and RFC 1421's two headers).
 _BREAK = r"(?:\s|\\+[rn])"

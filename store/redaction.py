@@ -5,14 +5,14 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 
 from store import key_patterns
 from store.known_secrets import HIDDEN, KnownSecrets
 
-__all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "beginning", "hide_values", "install_excepthook", "known_values",
-           "masked_address", "one_line", "redact"]  # fmt: skip
+__all__ = ["HIDDEN", "RedactedStream", "RedactingFormatter", "ask_later", "beginning", "hide_values", "install_excepthook",
+           "known_values", "masked_address", "one_line", "redact"]  # fmt: skip
 
 # Every sign beyond ASCII may spell a local part or a domain: \w misses the vowel signs of Indic scripts.
 # Bounded, or a long row of quotes would take its square in time. A domain has a letter or digit: `._/+@-` is a list of signs.
@@ -35,6 +35,18 @@ _URL_PASSWORD = re.compile(r"(://[^\s:/@]*:)[^\s/]+@")
 _EXAMPLES = ("such as asha@example.com", "Interviews <interviews@DOMAIN>", "postgresql://user:password@host/name")
 _EXAMPLE = re.compile(rf"({'|'.join(map(re.escape, _EXAMPLES))})(?=[.,]?(?:[\s\"'\\)]|$))")
 _KNOWN = KnownSecrets()
+_ASKED_LATER: list[Callable[[], None]] = []
+
+
+def ask_later(know: Callable[[], None]) -> None:
+    """Has `know`, which calls `hide_values`, called before the first text is looked through: not every program comes to it."""
+    _ASKED_LATER.append(know)
+
+
+def _ask() -> None:
+    while _ASKED_LATER:
+        # Taken out first: what it calls may redact, too.
+        _ASKED_LATER.pop()()
 
 
 def hide_values(values: Iterable[str]) -> None:
@@ -44,6 +56,7 @@ def hide_values(values: Iterable[str]) -> None:
 
 def known_values() -> set[str]:
     """The secret values that were named so far."""
+    _ask()
     return set(_KNOWN.values)
 
 
@@ -55,6 +68,8 @@ def masked_address(address: str) -> str:
 
 def redact(text: str) -> str:
     """The text without keys, known secrets, named secrets and whole mail addresses; our own examples stay."""
+    if _ASKED_LATER:
+        _ask()
     text = _KNOWN.hide(text)
     has_example = "@" in text and any(example in text for example in _EXAMPLES)
     if has_example:

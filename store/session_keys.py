@@ -7,7 +7,6 @@ import hmac
 import json
 import logging
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator, Mapping
@@ -18,13 +17,10 @@ from pathlib import Path
 from store import events, places, times
 from store.database import Database, execute, explained, fetch, writing
 from store.errors import Finding, KeyRingUnusable, NotFound, UnknownKey
+from store.key_patterns import SESSION_KEY
 
 log = logging.getLogger(__name__)
 
-SESSION_KEY = re.compile(r"k[0-9a-z][a-z2-7]{48}", re.ASCII | re.IGNORECASE)
-"""What a session_key looks like anywhere in a text; redaction uses the same expression."""
-
-KEY_CHARS = 50
 KEY_IDS = "123456789abcdefghijklmnopqrstuvwxyz"
 SECRET_BYTES, PUBLIC_BYTES, TAG_BYTES, PUBLIC_CHARS = 32, 10, 20, 16
 RING_FILE_BYTES = 65_536

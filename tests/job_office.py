@@ -13,8 +13,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from notebooks import jobs, runner
-from notebooks.runner import Limits, Result
+from notebooks import jobs
+from notebooks.runner import runs
+from notebooks.runner.last_word import Result
+from notebooks.runner.limits import Limits
 from store import job_runs, places
 from store.database import Database, execute
 from store.job_runs import JobRunRow
@@ -59,7 +61,7 @@ class JobOffice:
 
     def run(self, *texts: str, name: str = "small", **limits: float) -> Result:
         """Runs a notebook in this process."""
-        return runner.run(jobs.job(name, texts, self.folder), self.db, self.runs, Limits(**limits))
+        return runs.run(jobs.job(name, texts, self.folder), self.db, self.runs, Limits(**limits))
 
     def start(self, *arguments: str, before: str = "", errors: int = subprocess.PIPE) -> subprocess.Popen[str]:
         """Starts the command as a scheduler does; `before` is Python that is run first, `errors` where stderr goes."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from store import job_runs
 from store.database import Database, changing, execute_many, fetch
 from store.job_locks import clock
-from store.job_runs import DONE, FAILED, KERNEL_DIED, OUT_OF_TIME, STOPPED, WRONG_SETTINGS
+from store.outcomes import DONE, FAILED, KERNEL_DIED, OUT_OF_TIME, STOPPED, WRONG_SETTINGS
 
 DAY = 86_400.0
 NIGHTLY = {"email_verification": 9.0, "booking_batch": 48.0, "review": 4.0, "load_questions": 3.0, "rehearsal": 21.0}

@@ -10,7 +10,7 @@ from job_office import JobOffice, is_alive, outputs
 from notebooks.runner import artefacts, left_behind, page
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.verdict import Verdict
-from store.job_runs import DONE
+from store.outcomes import DONE
 from store.redaction import redact
 
 

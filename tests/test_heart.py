@@ -10,7 +10,8 @@ from notebooks.runner.heart import Heart
 from store import database, job_locks, job_runs
 from store.database import execute
 from store.errors import DatabaseUnusable
-from store.job_runs import FAILED, JobStart
+from store.job_runs import JobStart
+from store.outcomes import FAILED
 
 START = JobStart("20261129T050000Z_0001", "small", "key", {}, "cron", "ops", "host", 1, "v1")
 

@@ -1,13 +1,17 @@
 """`python -m notebooks`: what each command says and how it exits, without starting a kernel."""
 
+import errno
 import fcntl
 import json
 import os
+import tempfile
 
 import pytest
-from job_office import JobOffice
+from job_office import JobOffice, is_alive
 
 from notebooks import __main__ as command
+from notebooks.runner import early_imports
+from notebooks.runner.private_kernel import PrivateKernel
 from store import alerts, job_locks, job_runs
 from store.database import execute, fetch
 from store.job_runs import JobEnd, JobStart
@@ -206,6 +210,29 @@ def test_a_job_that_runs_already_exits_with_75(said, office):
     assert code == 75
     assert "The same job runs already: another" in err
     assert "--wait" in err
+
+
+def test_a_job_that_is_not_begun_leaves_no_process_and_no_folder(said, office, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "short"))
+    (tmp_path / "short").mkdir()
+    prepared = []
+    monkeypatch.setattr(command, "PrivateKernel", lambda source: prepared.append(PrivateKernel(source)) or prepared[-1])
+    job_locks.take(office.db, job_runs.job_key("small", {"days": 3, "mode": "plan"}), "another")
+    assert said("run", "small", "mode=plan")[0] == 75
+    assert said("run", "small", "mode=plan", "days=many")[0] == 2
+    assert said("run", "small", "mode=plan", "--check")[0] == 0
+    assert [is_alive(kernel.process.pid) for kernel in prepared] == [False]
+    assert list((tmp_path / "short").iterdir()) == []
+
+
+def test_a_kernel_that_finds_no_room_is_told_by_the_run(said, office, monkeypatch):
+    def refuse(_):
+        raise OSError(errno.EMFILE, "full")
+
+    monkeypatch.setattr(early_imports, "of_notebook", refuse)
+    code, _, err = said("run", "small", "mode=plan")
+    assert (code, "The machine has no room for the run" in err) == (1, True)
+    assert [row.outcome for row in office.rows()] == ["failed"]
 
 
 def test_the_list_has_a_line_a_notebook_also_beside_one_that_cannot_be_read(said, office):

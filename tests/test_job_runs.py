@@ -7,7 +7,7 @@ from dataclasses import replace
 import peewee
 import pytest
 
-from store import database, job_runs
+from store import database, job_runs, outcomes
 from store.database import execute
 from store.errors import StoreError
 from store.job_runs import JobEnd, JobStart
@@ -115,7 +115,7 @@ def test_an_outcome_that_there_is_not_is_refused_with_those_that_there_are(db):
     with pytest.raises(StoreError, match="There is no outcome 'fialed'") as refused:
         job_runs.read(db, outcomes=["done", "fialed"])
     assert "failed" in refused.value.fix
-    assert job_runs.read(db, outcomes=job_runs.OUTCOMES) == []
+    assert job_runs.read(db, outcomes=outcomes.OUTCOMES) == []
 
 
 def test_names_of_this_machine_that_are_no_text_are_shown_as_escapes(db):

@@ -5,12 +5,14 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from job_office import JobOffice, is_alive, outputs
 from waiting import wait_until
 
+from notebooks import jobs
 from notebooks.runner.private_kernel import PrivateKernel
 from store import places
 
@@ -20,6 +22,16 @@ from notebooks.runner.private_kernel import PrivateKernel
 with PrivateKernel() as kernel:
     print(kernel.process.pid, flush=True)
     sys.stdin.read()
+"""
+
+
+PREPARE = """
+import sys
+from notebooks.runner.private_kernel import PrivateKernel
+kernel = PrivateKernel()
+kernel.prepare()
+print(kernel.process.pid, flush=True)
+sys.stdin.read()
 """
 
 
@@ -96,6 +108,45 @@ def test_what_a_cell_forked_can_be_ended_by_sigterm_and_the_run_goes_on(db, reco
     """)
     result = office.run()
     assert (result.outcome, outputs(result.files.notebook)) == ("done", "-15\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has imported is told by Linux")
+def test_a_prepared_process_has_imported_but_is_no_kernel_until_the_block_begins(tmp_path):
+    kernel = PrivateKernel(jobs.FOLDER / "booking_batch.ipynb")
+    kernel.prepare()
+    try:
+        about = Path(f"/proc/{kernel.process.pid}")
+        wait_until(lambda: all(name in (about / "maps").read_text() for name in ("ft2font", "zmq")))
+        # It would be one within a tenth of that.
+        time.sleep(1)
+        assert sockets(kernel) == []
+        with kernel:
+            wait_until(lambda: sockets(kernel))
+            assert os.readlink(about / "fd" / "0") == os.devnull
+        assert not is_alive(kernel.process.pid)
+    finally:
+        kernel.end()
+
+
+def sockets(kernel: PrivateKernel) -> list[Path]:
+    return [path for path in kernel.connection_file.parent.iterdir() if path.is_socket()]
+
+
+def test_a_prepared_process_ends_with_its_killed_runner():
+    command = [sys.executable, "-c", PREPARE]
+    with subprocess.Popen(command, cwd=places.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as runner:
+        number = int(runner.stdout.readline())
+        runner.kill()
+    wait_until(lambda: not is_alive(number))
+
+
+def test_a_process_that_was_prepared_for_no_run_leaves_nothing():
+    kernel = PrivateKernel()
+    kernel.prepare()
+    folder = kernel.connection_file.parent
+    kernel.end()
+    assert (is_alive(kernel.process.pid), folder.exists()) == (False, False)
+    kernel.end()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with the one that started it")

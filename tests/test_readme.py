@@ -13,9 +13,9 @@ from mailer.sandbox import scenarios
 from mailer.verification import stages
 from notebooks import __main__ as jobs_command
 from notebooks import schedule
-from notebooks.runner.verdict import BUSY_CODE, EXIT_CODES
 from notebooks.schedule import reading
 from store import times
+from store.outcomes import BUSY_CODE, EXIT_CODES
 from store.places import ROOT
 from store.settings import Settings
 

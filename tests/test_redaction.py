@@ -65,6 +65,23 @@ def test_known_values_are_hidden_without_a_name_and_the_longest_first():
     assert redact(f"login {SECRET} failed, abc") == "login *** failed, abc"
 
 
+def test_values_are_asked_for_once_and_before_the_first_text_is_looked_through():
+    asked = []
+
+    def know():
+        # It may say something itself.
+        redact("reading")
+        asked.append(1)
+        redaction.hide_values(["correcthorse"])
+
+    redaction.ask_later(know)
+    assert asked == []
+    assert [redact("of correcthorse"), redact("of correcthorse")] == ["of ***", "of ***"]
+    redaction.ask_later(lambda: redaction.hide_values(["batterystaple"]))
+    assert {"correcthorse", "batterystaple"} <= redaction.known_values()
+    assert asked == [1]
+
+
 LOGIN = b"\0ops@acme.in\0" + SECRET.encode()
 
 

@@ -18,9 +18,9 @@ from waiting import wait_until
 
 from mailer import portal_process
 from notebooks import jobs
-from notebooks.runner.verdict import EXIT_CODES
 from store import batches, places, record_copies, times
 from store.database import fetch
+from store.outcomes import EXIT_CODES
 
 ROWS = 100
 KILLS = ("kill", "stop", "kernel")

@@ -7,7 +7,7 @@ import pytest
 import schedule_office
 from job_office import JobOffice
 
-from notebooks.runner import Limits
+from notebooks.runner.limits import Limits
 from notebooks.schedule import FILE, inspect, read
 from store.errors import SettingsError
 

@@ -15,7 +15,8 @@ from notebooks.runner.starter import starter
 from store import job_runs, record_copies
 from store.database import Database
 from store.errors import Refusal
-from store.job_runs import RUNNING, JobRunRow
+from store.job_runs import JobRunRow
+from store.outcomes import RUNNING
 from store.settings import Settings
 
 _LOOK_SECONDS = 0.2

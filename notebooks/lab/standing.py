@@ -17,7 +17,7 @@ from notebooks import jobs, schedule, tables
 from notebooks.colours import BAD, GOOD, WAITS
 from notebooks.lab import words
 from notebooks.schedule import overdue
-from store import accounts, alerts, database, failures, job_runs, record_copies, scheduled_jobs, times
+from store import accounts, alerts, database, failures, job_runs, outcomes, record_copies, scheduled_jobs, times
 from store.database import Database
 from store.errors import SettingsError, StoreError
 from store.job_runs import JobRunRow
@@ -144,10 +144,10 @@ def _portal(settings: Settings) -> Line:
 def _unwell(runs: dict[str, JobRunRow]) -> Iterator[Line]:
     """A line for each notebook whose last run did not end well."""
     for name, row in runs.items():
-        if row.outcome not in (job_runs.DONE, job_runs.RUNNING):
+        if row.outcome not in (outcomes.DONE, outcomes.RUNNING):
             what, fix = failures.told(row.message)
             ended = f"the last run of {name} ended: {words.word(row.outcome)}." + (f" {what}." if what else "")
-            yield Line("Jobs", LOOK if row.outcome == job_runs.STOPPED else WRONG, ended, fix or alerts.look_at(row))
+            yield Line("Jobs", LOOK if row.outcome == outcomes.STOPPED else WRONG, ended, fix or alerts.look_at(row))
 
 
 def state(seen: Seen) -> HTML:

@@ -9,9 +9,10 @@ from notebooks.colours import BAD, GOOD, OTHER, WAITS
 from notebooks.lab import lab_links
 from notebooks.lab.started_runs import Progress
 from notebooks.parameters.cell import Sheet
-from notebooks.runner import verdict
+from store import outcomes
 from store.errors import Finding
-from store.job_runs import DIED, DONE, OVERTAKEN, RUNNING, STOPPED, JobRunRow
+from store.job_runs import JobRunRow
+from store.outcomes import DIED, DONE, OVERTAKEN, RUNNING, STOPPED
 
 _WORDS = {DONE: "done", "wrong_settings": "wrong settings", "out_of_time": "out of time", "kernel_died": "kernel died"}
 _COLOURS = {DONE: GOOD, STOPPED: WAITS, OVERTAKEN: WAITS, RUNNING: OTHER}
@@ -117,11 +118,11 @@ def _kind(row: JobRunRow | None, code: int) -> str:
         return row.outcome
     if code < 0 or row:
         return DIED
-    return "not started" if code == verdict.BUSY_CODE else verdict_of(code)
+    return "not started" if code == outcomes.BUSY_CODE else verdict_of(code)
 
 
 def verdict_of(code: int) -> str:
-    return next((kind for kind, known in verdict.EXIT_CODES.items() if known == code), "failed")
+    return next((kind for kind, known in outcomes.EXIT_CODES.items() if known == code), "failed")
 
 
 def _with_fix(line: str) -> str:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from notebooks.runner import page, verdict
+from notebooks.runner import page
 from notebooks.runner.artefact_check import ArtefactCheck, Hit
 from notebooks.runner.regular_files import is_regular
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.settings_secrets import secrets
 from notebooks.runner.verdict import Verdict
-from store import places
-from store.job_runs import BLOCKED, FAILED, KERNEL_DIED, WRONG_SETTINGS
+from store import outcomes, places
+from store.outcomes import BLOCKED, FAILED, KERNEL_DIED, WRONG_SETTINGS
 
 _OTHERS_WORDS = (FAILED, WRONG_SETTINGS, KERNEL_DIED)
 """What such a run tells of itself is what a cell or its kernel said: it may hold the secret."""
@@ -31,7 +31,7 @@ class Published:
 
     @property
     def exit_code(self) -> int:
-        return verdict.EXIT_CODES[self.outcome]
+        return outcomes.EXIT_CODES[self.outcome]
 
 
 def publish(files: RunFiles, judged: Verdict) -> Published:

@@ -5,8 +5,8 @@ import json
 
 from notebooks.runner import regular_files
 from notebooks.runner.run_files import RunFiles
-from notebooks.runner.verdict import EXIT_CODES, Verdict
-from store.job_runs import KERNEL_DIED
+from notebooks.runner.verdict import Verdict
+from store.outcomes import EXIT_CODES, KERNEL_DIED
 
 # papermill takes it out again, should this notebook be run once more.
 _TAG = "papermill-error-cell-tag"

@@ -1,14 +1,13 @@
 """One notebook through papermill, in a kernel that is guarded; what came of it is written aside, whatever happened."""
 
 import logging
-import os
 import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebooks.runner import early_imports, ending, verdict
+from notebooks.runner import ending, verdict
 from notebooks.runner.heart import Heart
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.run_files import RunFiles
@@ -34,9 +33,11 @@ class Executed:
     peak_memory: int | None
 
 
-def execute(source: Path, files: RunFiles, parameters: Mapping[str, object], watch: Watch, heart: Heart) -> Executed:
+def execute(
+    source: Path, kernel: PrivateKernel, files: RunFiles, parameters: Mapping[str, object], watch: Watch, heart: Heart
+) -> Executed:
     """Runs the notebook at `source` with these parameters; the executed one is aside, also of a failed run."""
-    with PrivateKernel(os.environ | {early_imports.VARIABLE: early_imports.of_notebook(source)}) as kernel:
+    with kernel:
         watch.guard(kernel)
         heart.kernel = kernel
         try:
@@ -61,6 +62,7 @@ def _run(
     from papermill.exceptions import PapermillExecutionError
     from papermill.iorw import papermill_io
 
+    from notebooks.runner import engine
     from notebooks.runner.kernel_manager import manager_of
 
     client._RGX_CARRIAGERETURN = _OVERWRITTEN
@@ -72,9 +74,10 @@ def _run(
     try:
         papermill.execute_notebook(
             source, files.aside, parameters=dict(parameters), progress_bar=False, log_output=False, cwd=places.ROOT,
-            kernel_name="python3", kernel_manager_class=manager_of(kernel), autosave_cell_every=AUTOSAVE_SECONDS,
-            coalesce_streams=True, iopub_timeout=_OUTPUT_SECONDS, start_timeout=_START_SECONDS, shutdown_kernel="immediate",
-            on_cell_execute=watch.cell_begins, on_cell_executed=watch.cell_ended,
+            engine_name=engine.NAME, kernel_name="python3", kernel_manager_class=manager_of(kernel),
+            autosave_cell_every=AUTOSAVE_SECONDS, coalesce_streams=True, iopub_timeout=_OUTPUT_SECONDS,
+            start_timeout=_START_SECONDS, shutdown_kernel="immediate", on_cell_execute=watch.cell_begins,
+            on_cell_executed=watch.cell_ended,
         )  # fmt: skip
     except (PapermillExecutionError, CellControlSignal, DeadKernelError, Interrupted, RuntimeError) as error:
         return error

@@ -11,7 +11,7 @@ from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import StoreError
 from store.job_locks import HEARTBEAT_SECONDS, STALE_SECONDS, JobLock
-from store.job_runs import FAILED, OVERTAKEN
+from store.outcomes import FAILED, OVERTAKEN
 
 log = logging.getLogger(__name__)
 _MARGIN_SECONDS = LOST_SECONDS

@@ -1,7 +1,8 @@
 """What a run's kernel is started with: from its first moment on it ends with the runner, where the system is Linux.
 
-It is run by its path. ipykernel itself looks after its parent too, once a second, but only when it is up, and not where
-something else than process 1 takes in orphans. What its notebook will import of ours is imported while papermill comes up.
+It is run by its path, imports what its notebook will import of ours, and becomes a kernel when the runner says so: a run
+that does not begin has none. ipykernel itself looks after its parent too, once a second, but only when it is up, and not
+where something else than process 1 takes in orphans.
 """
 
 import gc
@@ -51,6 +52,15 @@ def import_early(told: str) -> None:
             return
 
 
+def wait_for_word() -> None:
+    """Comes back when the runner has said that its run begins; ends this process if the runner lets go of it instead."""
+    if not os.read(0, 1):
+        sys.exit(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
 if __name__ == "__main__":
     runner = int(os.environ["JPY_PARENT_PID"])
     if sys.platform == "linux":
@@ -66,4 +76,5 @@ if __name__ == "__main__":
 
     gc.freeze()
     gc.enable()
+    wait_for_word()
     kernelapp.launch_new_instance()

@@ -10,12 +10,12 @@ from notebooks.bounded_call import CallLeft, call_within
 from notebooks.runner import unrecorded
 from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.run_files import RunFiles
-from notebooks.runner.verdict import EXIT_CODES
 from store import database, job_locks, job_runs
 from store.database import Database
 from store.errors import DatabaseUnusable
 from store.job_locks import JobLock
-from store.job_runs import DONE, OVERTAKEN, JobEnd
+from store.job_runs import JobEnd
+from store.outcomes import DONE, EXIT_CODES, OVERTAKEN
 
 _TELL_TRIES, _TELL_SECONDS = 5, 3.0
 _UNTOLD = "The record could not be told, so it tells this run as died for now:"

@@ -21,7 +21,7 @@ from notebooks.runner.verdict import AGAIN, Verdict
 from store import job_remains, places, times
 from store.database import Database
 from store.errors import StoreError
-from store.job_runs import DIED, RUNNING
+from store.outcomes import DIED, RUNNING
 
 log = logging.getLogger(__name__)
 MOST = 20

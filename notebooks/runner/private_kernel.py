@@ -1,6 +1,6 @@
 """A kernel of one run's own: its connection is a folder of this user alone, its interpreter is the runner's.
 
-It is started before papermill is imported, so that both come up together.
+Its process may be there before the run is, so that what it imports and what the runner imports come up together.
 """
 
 import json
@@ -10,11 +10,10 @@ import secrets
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from notebooks.runner import offspring
+from notebooks.runner import early_imports, offspring
 from notebooks.runner.private_folder import leave_mark, private_folder
 from store import places
 
@@ -24,16 +23,22 @@ _SAID_BYTES = 2000
 
 
 class PrivateKernel:
-    """The kernel's process and its folder. Ends with the block, and with the runner, however that ends.
+    """The kernel's process and its folder. A kernel it is within the block; it ends with that, and with the runner.
 
-    The block must be left by the thread that entered it: on Linux the kernel ends with that thread.
+    The block must be left by the thread that entered it, and that prepared it: on Linux the process ends with that thread.
     """
 
-    def __init__(self, environment: Mapping[str, str] = os.environ):
-        self._environment = environment
+    def __init__(self, notebook: Path | None = None):
+        """The process imports beforehand what the notebook will."""
+        self._notebook = notebook
+        self._opened: ExitStack | None = None
         self.peak_memory: int | None = None
 
-    def __enter__(self) -> "PrivateKernel":
+    def prepare(self) -> None:
+        """Starts the process, which imports, and waits; nothing if it is there. Raises OSError, ValueError or LookupError."""
+        if self._opened:
+            return
+        imports = early_imports.of_notebook(self._notebook) if self._notebook else "[]"
         self._most_before = _most_of_children()
         with ExitStack() as opened:
             folder = opened.enter_context(private_folder())
@@ -43,26 +48,30 @@ class PrivateKernel:
             _write_connection(self.connection_file)
             command = [sys.executable, str(_PROCESS), "-f", str(self.connection_file)]
             self.process = subprocess.Popen(
-                [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=self._given(folder / "tmp"),
-                stdin=subprocess.DEVNULL, stdout=self._said, stderr=self._said, start_new_session=True,
+                [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=_given(folder / "tmp", imports),
+                stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, start_new_session=True,
             )  # fmt: skip
             self._mark = offspring.mark(self.process.pid)
             if self._mark:
                 leave_mark(folder, self._mark)
             self._opened = opened.pop_all()
+
+    def __enter__(self) -> "PrivateKernel":
+        self.prepare()
+        # One that has died meanwhile is found dead by who asks the kernel.
+        with suppress(BrokenPipeError), self.process.stdin as word:
+            word.write(b".")
         return self
 
-    def _given(self, temporary: Path) -> dict[str, str]:
-        own = {"TMPDIR": str(temporary), "JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
-        if not os.access(os.path.expanduser("~"), os.W_OK):
-            # Who has no home to write to would be told so by IPython in every log.
-            own["IPYTHONDIR"] = str(temporary.with_name("ipython"))
-        # A kernel that takes itself for one of JupyterLab draws progress bars.
-        return {name: value for name, value in self._environment.items() if name != "JPY_SESSION_NAME"} | own
-
     def __exit__(self, *_: object) -> None:
-        self.kill()
-        self._opened.close()
+        self.end()
+
+    def end(self) -> None:
+        """Ends the process, whether it became a kernel or not, and takes its folder away; nothing if there is none."""
+        if self._opened:
+            self.kill()
+            self._opened.close()
+            self._opened = None
 
     def interrupt(self) -> None:
         """What Ctrl-C is in a terminal: the cell that runs ends with KeyboardInterrupt. Its children are its own matter."""
@@ -96,6 +105,17 @@ class PrivateKernel:
         self._said.seek(max(0, size - _SAID_BYTES))
         lines = self._said.read().decode("utf-8", "replace").strip().splitlines()
         return lines[-1].strip() if lines else ""
+
+
+def _given(temporary: Path, imports: str) -> dict[str, str]:
+    """The environment of the process."""
+    own = {"TMPDIR": str(temporary), "JPY_PARENT_PID": str(os.getpid()), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        # Who has no home to write to would be told so by IPython in every log.
+        own["IPYTHONDIR"] = str(temporary.with_name("ipython"))
+    # A kernel that takes itself for one of JupyterLab draws progress bars.
+    inherited = {name: value for name, value in os.environ.items() if name != "JPY_SESSION_NAME"}
+    return inherited | own | {early_imports.VARIABLE: imports}
 
 
 def _most_of_children() -> int:

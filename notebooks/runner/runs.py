@@ -20,29 +20,23 @@ from notebooks.runner.alerts import OpsAlert
 from notebooks.runner.execution import execute
 from notebooks.runner.heart import Heart
 from notebooks.runner.last_word import Begun, LastWord, Result
+from notebooks.runner.limits import Limits
+from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.run_files import RunFiles
 from notebooks.runner.starter import code_version, starter
 from notebooks.runner.stop_signals import StopSignals
 from notebooks.runner.surrender import Surrender
-from notebooks.runner.verdict import EXIT_CODES, Verdict
+from notebooks.runner.verdict import Verdict
 from notebooks.runner.watch import Watch
 from store import database, job_locks, job_runs, places
 from store.database import Database
 from store.errors import Finding, SettingsError, StoreError
 from store.job_locks import JobBusy
-from store.job_runs import DONE, FAILED, WRONG_SETTINGS, JobEnd, JobStart
+from store.job_runs import JobEnd, JobStart
+from store.outcomes import DONE, EXIT_CODES, FAILED, WRONG_SETTINGS
 from store.settings import Settings
 
 _ASK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds: how long to wait for another run of the same job, and how long the run and each cell may take."""
-
-    wait: float = 0.0
-    total: float | None = None
-    cell: float | None = None
 
 
 class StoppedWaiting(StoreError):
@@ -58,18 +52,19 @@ class _Desk:
     word: LastWord
     signals: StopSignals
     watch: Watch
+    kernel: PrivateKernel
 
 
 def run(
     job: Job, db: Database, runs: str | Path, limits: Limits | None = None, settings: Settings | None = None,
-    tell: Callable[[Result], None] = lambda _: None, wrong: Sequence[Finding] = (),
+    tell: Callable[[Result], None] = lambda _: None, wrong: Sequence[Finding] = (), kernel: PrivateKernel | None = None,
 ) -> Result:  # fmt: skip
     """Runs the job and gives how it ended; its record is in `runs`, with a folder a notebook, and in the database.
 
     `tell` gets the same as soon as it is known, before what else is to be done: with `settings` ops are mailed if it did
     not end well, and what killed runs left is published. A signal that comes then ends only that. A run whose folder
     cannot be used, or of whose settings something is `wrong`, ends at once with that. A runner that hangs when it is to
-    stop ends this process.
+    stop ends this process. `kernel` is one that was prepared for this job; whoever gives it ends it if no run came of it.
     Raises JobBusy if another run of the same job holds the lock for longer than it may wait, StoreError if the run cannot
     be recorded at all.
     """
@@ -77,7 +72,7 @@ def run(
     word = LastWord(db, alert)
     with StopSignals() as signals:
         with Watch(signals, limits.total, limits.cell, Surrender(word, tell)) as watch:
-            desk = _Desk(job, db, word, signals, watch)
+            desk = _Desk(job, db, word, signals, watch, kernel or PrivateKernel(job.source))
             result = _refused(desk, Path(runs), SettingsError(wrong)) if wrong else _run(desk, Path(runs), limits.wait)
         tell(result)
         is_stopped = signals.is_asked()
@@ -142,7 +137,7 @@ def _begin(desk: _Desk, files: RunFiles, wait: float) -> Begun:
 
 def _work(desk: _Desk, files: RunFiles, heart: Heart) -> Result:
     try:
-        end = _without_files(desk.job, files) or _end(desk.job, files, desk.watch, heart)
+        end = _without_files(desk.job, files) or _end(desk, files, heart)
     except BaseException:
         desk.word.tell(JobEnd(FAILED, 1, "The runner itself was broken off; its own error tells why."))
         raise
@@ -160,12 +155,13 @@ def _without_files(job: Job, files: RunFiles) -> JobEnd | None:
     return _wrong(SettingsError(missing)) if missing else None
 
 
-def _end(job: Job, files: RunFiles, watch: Watch, heart: Heart) -> JobEnd:
+def _end(desk: _Desk, files: RunFiles, heart: Heart) -> JobEnd:
+    job, watch = desk.job, desk.watch
     own = {LOG_FILE: str(files.log)} if job.takes_log else {}
     judged, memory = None, None
     try:
         settings_secrets.mark(files)
-        done = execute(job.source, files, {**job.values, **own}, watch, heart)
+        done = execute(job.source, desk.kernel, files, {**job.values, **own}, watch, heart)
         judged, memory = done.verdict, done.peak_memory
         published = artefacts.publish(files, judged)
         judged = Verdict(published.outcome, published.message)

@@ -7,9 +7,9 @@ from contextlib import suppress
 from notebooks import printing
 from notebooks.bounded_call import CallLeft, call_within
 from notebooks.runner.last_word import LastWord, Result
-from notebooks.runner.verdict import EXIT_CODES
 from store import places
 from store.job_runs import JobEnd, shown_message
+from store.outcomes import EXIT_CODES
 
 _LOOK_SECONDS, _RECORD_SECONDS, _SAY_SECONDS = 2.0, 4.0, 3.0
 MOST_SECONDS = _LOOK_SECONDS + 3 * _RECORD_SECONDS + 2 * _SAY_SECONDS

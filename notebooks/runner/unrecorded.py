@@ -15,7 +15,8 @@ from notebooks.runner.run_files import UNTOLD, RunFiles
 from store import job_remains, job_runs, places
 from store.database import Database
 from store.errors import StoreError
-from store.job_runs import DONE, JobEnd
+from store.job_runs import JobEnd
+from store.outcomes import DONE
 
 log = logging.getLogger(__name__)
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from notebooks.runner.run_files import RunFiles
-from notebooks.runner.verdict import EXIT_CODES, Verdict
+from notebooks.runner.verdict import Verdict
 from store import places
 from store.errors import Refusal
-from store.job_runs import FAILED, JobEnd
+from store.job_runs import JobEnd
+from store.outcomes import EXIT_CODES, FAILED
 
 _WHAT = "The run could not be written or published"
 _AGAIN = "and run it again; what is done is not done twice."

@@ -3,21 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from store.job_runs import (
-    BLOCKED,
-    DONE,
-    FAILED,
-    KERNEL_DIED,
-    OUT_OF_TIME,
-    OVERTAKEN,
-    STOPPED,
-    WRONG_SETTINGS,
-)
+from store.outcomes import DONE, EXIT_CODES, FAILED, KERNEL_DIED, OUT_OF_TIME, WRONG_SETTINGS
 
-BUSY_CODE = 75
-EXIT_CODES = {DONE: 0, FAILED: 1, WRONG_SETTINGS: 2, BLOCKED: 70, OVERTAKEN: BUSY_CODE, OUT_OF_TIME: 124,
-              KERNEL_DIED: 138, STOPPED: 143}  # fmt: skip
-"""75 is EX_TEMPFAIL and 70 EX_SOFTWARE of sysexits.h, 124 what timeout(1) gives, 138 papermill, 143 a SIGTERM."""
 AGAIN = "To fix: run it again; what is done is not done twice."
 _LONGER = "To fix: give it more time, or run it again; what is done is not done twice."
 _SETTINGS_ERROR = "SettingsWrong"

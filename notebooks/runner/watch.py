@@ -8,7 +8,7 @@ from types import TracebackType
 
 from notebooks.runner.private_kernel import PrivateKernel
 from notebooks.runner.stop_signals import StopSignals
-from store.job_runs import FAILED, OUT_OF_TIME, OVERTAKEN, STOPPED
+from store.outcomes import FAILED, OUT_OF_TIME, OVERTAKEN, STOPPED
 
 GRACE_SECONDS = 24.0
 """So long a cell may take to end after it was interrupted; then the kernel is killed. Mails on the line are ended meanwhile."""

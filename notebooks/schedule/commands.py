@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from notebooks.runner.limits import Limits
 from store import places, times
 from store.errors import SettingsError, StoreError
 from store.redaction import redact
 
 if TYPE_CHECKING:
-    from notebooks.runner import Limits
     from notebooks.schedule import ScheduledJob
     from store.database import Database
 
@@ -68,10 +68,8 @@ def job_of(options: argparse.Namespace) -> "ScheduledJob":
     return schedule.inspect(_path(options), options.folder).job(options.job)
 
 
-def limits_of(options: argparse.Namespace, job: "ScheduledJob | None") -> "Limits":
+def limits_of(options: argparse.Namespace, job: "ScheduledJob | None") -> Limits:
     """The limits that the command line gives, else those of the schedule's job."""
-    from notebooks.runner import Limits
-
     own = job.limits if job else Limits()
     # Who asks whether it is due asks again; one that waited would not know that another has started it meanwhile.
     wait = 0.0 if options.due else own.wait

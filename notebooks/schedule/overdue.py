@@ -9,7 +9,8 @@ from notebooks.schedule.installation import OVERDUE_MINUTES
 from notebooks.schedule.reading import Schedule, ScheduledJob
 from store import failures, job_runs, scheduled_jobs, times
 from store.database import Database
-from store.job_runs import DONE, RUNNING, JobRunRow
+from store.job_runs import JobRunRow
+from store.outcomes import DONE, RUNNING
 
 CLOCKS_DIFFER = timedelta(seconds=30)
 """A run's start is told by the database's clock, its due time by this machine's."""

@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 from notebooks import jobs
 from notebooks.parameters import kinds
 from notebooks.parameters.cell import Parameter
-from notebooks.runner import Limits, settings_secrets
+from notebooks.runner.limits import Limits
 from notebooks.schedule import due, spans
 from store import places
 from store.errors import Finding, Refusal, SettingsError
@@ -281,6 +281,9 @@ def _checked(
     place: str, name: str, texts: list[str], folder: Path, told: set[str], findings: list[Finding]
 ) -> jobs.Job | None:
     """The job as the runner's own reader of parameters sees it; what that finds is told with the job's name."""
+    # Here, for whoever runs a notebook by its name needs no schedule.
+    from notebooks.runner import settings_secrets
+
     job, more = None, []
     try:
         job = jobs.job(name, texts, folder)
