@@ -18,8 +18,8 @@ INK, FAINT_INK = "#1c2026", "#4a4f57"
 _FONT = "DejaVu Sans"
 _DOTS_PER_INCH, _SHARPNESS = 100, 2
 _STYLE = dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK)
-_STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none", "font.sans-serif": [_FONT], "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-           "legend.frameon": False, "text.parse_math": False}  # fmt: skip
+_STYLE |= {"figure.facecolor": "none", "axes.facecolor": "none", "font.sans-serif": [_FONT], "axes.titlelocation": "left",
+           "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "text.parse_math": False}  # fmt: skip
 
 styled = mpl.rc_context(_STYLE)
 """For the function that draws a plot: colours of lettering are read where a text is made, not where it is shown."""
