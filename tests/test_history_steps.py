@@ -7,15 +7,15 @@ from history_desk import BAD
 
 from notebooks import history_steps
 from notebooks.stopping import JobFailed
-from store import job_runs
+from store import job_runs, outcomes
 from store.database import execute, fetch
 
 ran, look = history_desk.ran, history_desk.look
 
 
 def test_every_outcome_of_a_run_is_of_one_of_the_four_kinds():
-    outcomes = {value for name, value in vars(job_runs).items() if name.isupper() and isinstance(value, str)}
-    assert set(history_steps.KINDS) == outcomes
+    known = {value for name, value in vars(outcomes).items() if name.isupper() and isinstance(value, str)}
+    assert set(history_steps.KINDS) == known == set(outcomes.OUTCOMES)
     assert set(history_steps.KINDS.values()) == set(history_steps.CHOICES["any"])
 
 
