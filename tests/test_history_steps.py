@@ -7,7 +7,7 @@ from history_desk import BAD
 
 from notebooks import history_steps
 from notebooks.stopping import JobFailed
-from store import job_runs, outcomes
+from store import outcomes
 from store.database import execute, fetch
 
 ran, look = history_desk.ran, history_desk.look
