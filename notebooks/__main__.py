@@ -11,7 +11,7 @@ import logging
 import math
 import os
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -20,6 +20,7 @@ from notebooks import jobs, printing
 from notebooks.parameters import files
 from notebooks.runner.limits import Limits
 from notebooks.runner.private_kernel import PrivateKernel
+from notebooks.runner.stop_signals import BreakingOff
 from notebooks.schedule import commands as schedule_commands
 from store import places, redaction
 from store.errors import Refusal, SettingsError
@@ -40,16 +41,13 @@ def main(arguments: list[str], folder: Path = jobs.FOLDER) -> int:
     """Runs one command on the notebooks of a folder; gives its exit code."""
     logging.lastResort = printing.LastResort(logging.WARNING)
     _leave_lost_folder()
-    # Any refusal may tell a value that is one of their secrets.
+    # Whatever is told may hold a value that is one of their secrets.
     redaction.ask_later(_know_secrets)
-    options = _options(arguments)
-    options.folder = folder
+    redaction.install_excepthook()
     try:
-        return options.command(options)
-    except Refusal as refused:
-        for line in refused.lines():
-            printing.complain(_shown(line))
-        return _code_of(refused)
+        options = _options(arguments)
+        options.folder = folder
+        return _code_of(options)
     except KeyboardInterrupt:
         # A run that was begun takes no interrupt for an error.
         printing.complain("Stopped.")
@@ -70,7 +68,19 @@ def _leave_lost_folder() -> None:
         os.chdir(places.ROOT)
 
 
-def _code_of(refused: Refusal) -> int:
+def _code_of(options: argparse.Namespace) -> int:
+    """The command's own exit code, or that of its refusal, which is told."""
+    try:
+        return options.command(options)
+    except Refusal as error:
+        refused = error
+    # Out here: an error that comes now, Ctrl-C among them, does not bring the refusal's own words along.
+    for line in refused.lines():
+        printing.complain(_shown(line))
+    return _code_of_refusal(refused)
+
+
+def _code_of_refusal(refused: Refusal) -> int:
     from notebooks.runner.runs import StoppedWaiting
     from store.job_locks import JobBusy
 
@@ -164,7 +174,7 @@ def _list(options: argparse.Namespace) -> int:
             sheets.append(jobs.sheet(name, options.folder))
         except Refusal as refused:
             printing.complain(_shown(refused.line()))
-            code = _code_of(refused)
+            code = _code_of_refusal(refused)
     return _say(job_listing.notebooks(sheets)) or code
 
 
@@ -181,15 +191,13 @@ def _run(options: argparse.Namespace) -> int:
     if options.check:
         return _check(job)
     limits = schedule_commands.limits_of(options, given)
-    kernel = PrivateKernel(job.source)
-    try:
+    # The kernel's process inherits which signals are heeded.
+    with BreakingOff(), closing(PrivateKernel(job.source)) as kernel:
         if not (options.due or limits.wait):
             # It imports while the rest here is imported. Why it cannot be there, the run itself tells.
             with suppress(OSError, ValueError, LookupError):
                 kernel.prepare()
         return _run_job(job, kernel, limits, given if options.due else None)
-    finally:
-        kernel.end()
 
 
 def _check(job: jobs.Job) -> int:
@@ -213,7 +221,6 @@ def _run_job(job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "Sche
     settings, wrong = Settings.load_right_ones()
     if findings := list(settings_secrets.held_by(job.values)):
         raise SettingsError(findings)
-    redaction.install_excepthook()
     db = database.open_record(settings.database_url.get_secret_value())
     if if_due and not schedule_commands.is_due(db, if_due):
         return 0

@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable
@@ -36,6 +37,7 @@ _EXAMPLES = ("such as asha@example.com", "Interviews <interviews@DOMAIN>", "post
 _EXAMPLE = re.compile(rf"({'|'.join(map(re.escape, _EXAMPLES))})(?=[.,]?(?:[\s\"'\\)]|$))")
 _KNOWN = KnownSecrets()
 _ASKED_LATER: list[Callable[[], None]] = []
+_ASKING, _ASKERS = threading.Lock(), set()
 
 
 def ask_later(know: Callable[[], None]) -> None:
@@ -44,9 +46,20 @@ def ask_later(know: Callable[[], None]) -> None:
 
 
 def _ask() -> None:
-    while _ASKED_LATER:
-        # Taken out first: what it calls may redact, too.
-        _ASKED_LATER.pop()()
+    me = threading.get_ident()
+    if me in _ASKERS:
+        # What is asked may redact, too.
+        return
+    with _ASKING:
+        _ASKERS.add(me)
+        try:
+            while _ASKED_LATER:
+                know = _ASKED_LATER[0]
+                know()
+                # Last: other threads wait for it, and one that was broken off is asked again.
+                _ASKED_LATER.remove(know)
+        finally:
+            _ASKERS.discard(me)
 
 
 def hide_values(values: Iterable[str]) -> None:

@@ -40,6 +40,7 @@ def test_imports_of_the_toolkit_are_found_and_no_others(tmp_path):
         "if True: pass",
         "def f(): pass",
         "1 +",
+        pytest.param("x = " + "-" * 8_000 + "1", id="too deep for the parser"),
     ],
 )
 def test_what_may_depend_on_what_cells_do_is_left_to_its_cell(tmp_path, first):

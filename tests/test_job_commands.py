@@ -5,9 +5,10 @@ import fcntl
 import json
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
-from job_office import JobOffice, is_alive
+from job_office import JobOffice, is_alive, outputs
 
 from notebooks import __main__ as command
 from notebooks.runner import early_imports
@@ -223,6 +224,40 @@ def test_a_job_that_is_not_begun_leaves_no_process_and_no_folder(said, office, t
     assert said("run", "small", "mode=plan", "--check")[0] == 0
     assert [is_alive(kernel.process.pid) for kernel in prepared] == [False]
     assert list((tmp_path / "short").iterdir()) == []
+
+
+def test_a_stop_before_the_run_is_begun_leaves_nothing(office):
+    stopped = """
+import os, signal
+from notebooks.runner.private_kernel import PrivateKernel
+prepare = PrivateKernel.prepare
+def stop(self):
+    prepare(self)
+    print(self.connection_file.parent, flush=True)
+    os.kill(os.getpid(), signal.SIGTERM)
+PrivateKernel.prepare = stop
+"""
+    with office.start("run", "small", "mode=plan", before=stopped) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (143, "notebooks: Stopped.\n")
+    assert (Path(said.strip()).exists(), office.processes(), office.rows()) == (False, [], [])
+
+
+def test_what_the_starter_had_blocked_is_heeded_by_the_kernel(office):
+    office.write("import signal", "print(signal.pthread_sigmask(signal.SIG_BLOCK, []))")
+    blocked = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])\n"
+    with office.start("run", "small", before=blocked) as process:
+        process.communicate(timeout=60)
+    (row,) = office.rows()
+    assert (row.outcome, outputs(office.runs / "small" / f"{row.name}.ipynb")) == ("done", "set()\n")
+
+
+def test_a_refusal_that_is_broken_off_while_it_is_told_shows_nothing_of_it(said, monkeypatch):
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_shown", interrupt)
+    assert said("run", "small", "mode=plan", "days=Zx9-Correct-Horse-77q") == (143, "", "notebooks: Stopped.\n")
 
 
 def test_a_kernel_that_finds_no_room_is_told_by_the_run(said, office, monkeypatch):

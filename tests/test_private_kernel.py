@@ -1,5 +1,6 @@
 """A run's kernel is its own: what it is given, who may reach it, and that it ends with its runner at once."""
 
+import errno
 import os
 import signal
 import stat
@@ -13,6 +14,7 @@ from job_office import JobOffice, is_alive, outputs
 from waiting import wait_until
 
 from notebooks import jobs
+from notebooks.runner import offspring
 from notebooks.runner.private_kernel import PrivateKernel
 from store import places
 
@@ -110,6 +112,20 @@ def test_what_a_cell_forked_can_be_ended_by_sigterm_and_the_run_goes_on(db, reco
     assert (result.outcome, outputs(result.files.notebook)) == ("done", "-15\n")
 
 
+def test_a_process_that_cannot_be_ended_is_not_ended_a_second_time_over_how_the_run_ended(monkeypatch):
+    kernel = PrivateKernel()
+    kernel.prepare()
+
+    def refuse(_):
+        raise OSError(errno.EMFILE, "full")
+
+    monkeypatch.setattr(offspring, "end_all", refuse)
+    with pytest.raises(OSError, match="full"):
+        kernel.close()
+    kernel.close()
+    assert not kernel.connection_file.parent.exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="what a process has imported is told by Linux")
 def test_a_prepared_process_has_imported_but_is_no_kernel_until_the_block_begins(tmp_path):
     kernel = PrivateKernel(jobs.FOLDER / "booking_batch.ipynb")
@@ -125,7 +141,7 @@ def test_a_prepared_process_has_imported_but_is_no_kernel_until_the_block_begins
             assert os.readlink(about / "fd" / "0") == os.devnull
         assert not is_alive(kernel.process.pid)
     finally:
-        kernel.end()
+        kernel.close()
 
 
 def sockets(kernel: PrivateKernel) -> list[Path]:
@@ -144,9 +160,9 @@ def test_a_process_that_was_prepared_for_no_run_leaves_nothing():
     kernel = PrivateKernel()
     kernel.prepare()
     folder = kernel.connection_file.parent
-    kernel.end()
+    kernel.close()
     assert (is_alive(kernel.process.pid), folder.exists()) == (False, False)
-    kernel.end()
+    kernel.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with the one that started it")

@@ -5,7 +5,9 @@ import io
 import logging
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import key_samples
 import pytest
@@ -80,6 +82,26 @@ def test_values_are_asked_for_once_and_before_the_first_text_is_looked_through()
     redaction.ask_later(lambda: redaction.hide_values(["batterystaple"]))
     assert {"correcthorse", "batterystaple"} <= redaction.known_values()
     assert asked == [1]
+
+
+def test_who_redacts_while_values_are_asked_for_waits_for_them_and_what_was_broken_off_is_asked_again():
+    begun, go_on = threading.Event(), threading.Event()
+
+    def know():
+        if not begun.is_set():
+            begun.set()
+            raise KeyboardInterrupt
+        assert go_on.wait(10)
+        redaction.hide_values(["correcthorse"])
+
+    redaction.ask_later(know)
+    with pytest.raises(KeyboardInterrupt):
+        redact("of correcthorse")
+    with ThreadPoolExecutor(2) as threads:
+        shown = [threads.submit(redact, "of correcthorse") for _ in range(2)]
+        assert not wait(shown, timeout=0.3).done
+        go_on.set()
+        assert [one.result(10) for one in shown] == ["of ***"] * 2
 
 
 LOGIN = b"\0ops@acme.in\0" + SECRET.encode()

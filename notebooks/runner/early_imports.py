@@ -35,8 +35,8 @@ def _statements(codes: Iterable[str]) -> Iterator[ast.stmt]:
     for code in codes:
         try:
             yield from ast.parse(code).body
-        except (SyntaxError, ValueError):
-            # IPython's own signs (%, !), or a fault that its cell will tell.
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            # IPython's own signs (%, !), or a fault that its cell will tell, such as being too deep for the parser.
             return
 
 

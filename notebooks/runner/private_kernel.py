@@ -64,14 +64,14 @@ class PrivateKernel:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        self.close()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Ends the process, whether it became a kernel or not, and takes its folder away; nothing if there is none."""
-        if self._opened:
-            self.kill()
-            self._opened.close()
-            self._opened = None
+        opened, self._opened = self._opened, None
+        if opened:
+            with opened:
+                self.kill()
 
     def interrupt(self) -> None:
         """What Ctrl-C is in a terminal: the cell that runs ends with KeyboardInterrupt. Its children are its own matter."""

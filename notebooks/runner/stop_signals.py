@@ -1,4 +1,4 @@
-"""The signals that ask a run to stop. What is done about one is the business of whoever holds them."""
+"""The signals that ask to stop. What is done about one is the business of whoever holds them."""
 
 import signal
 import threading
@@ -45,3 +45,10 @@ class StopSignals:
     def forget(self) -> None:
         """From now on only a further one counts."""
         self.number = 0
+
+
+class BreakingOff(StopSignals):
+    """Holds them while no run is begun: each breaks off what is being done, as Ctrl-C does, and what was opened is closed."""
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt
