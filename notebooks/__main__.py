@@ -115,8 +115,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     running.add_argument("words", metavar="WORD", nargs="*", help="the notebook's NAME, then name=value ...")
     running.add_argument("--check", action="store_true", help="only check the parameters and settings; start nothing")
     running.add_argument("--wait", type=_seconds, metavar="SECONDS", help="for another run of the same job")
-    running.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="for the whole run")
-    running.add_argument("--cell-timeout", type=_seconds, metavar="SECONDS", help="for each cell")
+    running.add_argument("--timeout", type=_limit, metavar="SECONDS", help="for the whole run")
+    running.add_argument("--cell-timeout", type=_limit, metavar="SECONDS", help="for each cell")
     schedule_commands.add_run_options(running)
     running.set_defaults(command=_run)
     commands.add_parser("list", help="the notebooks").set_defaults(command=_list)
@@ -156,6 +156,12 @@ def _seconds(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 10_000_000:
         raise argparse.ArgumentTypeError("give a number of seconds")
+    return value
+
+
+def _limit(text: str) -> float:
+    if not (value := _seconds(text)):
+        raise argparse.ArgumentTypeError("no run ends in 0 seconds; leave it out for no limit")
     return value
 
 
@@ -230,6 +236,8 @@ def _run_job(job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "Sche
 
 def _tell(name: str, result: "Result") -> None:
     """What came of a run. That it cannot be printed changes nothing about it."""
+    from store import alerts, failures
+
     lines = [f"{kind.capitalize()}: {path}" for kind, path in result.artefacts.items()]
     if result.counts:
         lines.append("Counts: " + ", ".join(f"{name} {count}" for name, count in result.counts.items()))
@@ -237,6 +245,8 @@ def _tell(name: str, result: "Result") -> None:
         printing.say("\n".join(lines))
     for line in result.message.splitlines():
         printing.complain(line)
+    if result.message and failures.FIX not in result.message:
+        printing.complain(failures.FIX + alerts.look_at(result.artefacts))
     printing.say(f"{name}: {result.outcome} (exit code {result.exit_code})")
 
 
@@ -254,7 +264,7 @@ def _history(options: argparse.Namespace) -> int:
     rows = job_runs.read(db, options.name, options.outcome, options.limit)
     if options.json:
         return _say(job_listing.history_json(rows))
-    return _say(job_listing.history(rows, is_chosen=bool(options.name or options.outcome)))
+    return _say(job_listing.history(rows, database.named(db), is_chosen=bool(options.name or options.outcome)))
 
 
 if __name__ == "__main__":

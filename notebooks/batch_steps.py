@@ -1,6 +1,6 @@
 """The steps of booking_batch.ipynb, one function a cell: plan, book, deliver, prove, and the verdict on all of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,10 +121,17 @@ def _proof_reasons(proven: "ProofReport") -> Iterator[str]:
 def _booking_reasons(booked: BatchReport, allow_refused: bool) -> Iterator[str]:
     if booked.failed:
         rows = "1 row" if booked.failed == 1 else f"{booked.failed} rows"
-        yield f"{rows} failed. To fix: see the table of rows."
+        yield f"{rows} failed: {_lines(booked.first_failed, booked.failed)}. To fix: see the table of rows."
     if booked.refused and not allow_refused:
         one = booked.refused == 1
         yield (
-            f"{'1 row is' if one else f'{booked.refused} rows are'} refused. To fix: correct {'it' if one else 'them'} in"
-            " the file, or set allow_refused to True."
+            f"{'1 row is' if one else f'{booked.refused} rows are'} refused:"
+            f" {_lines(booked.first_refused, booked.refused)}. To fix: correct {'it' if one else 'them'} in {booked.source}"
+            " as the table of rows says, or set allow_refused to True: the others are booked in either case."
         )
+
+
+def _lines(first: Sequence[tuple[int, str]], count: int) -> str:
+    """`line 3 (email_invalid), line 9 (slot_past) and 4 more`"""
+    more = f" and {count - len(first)} more" if count > len(first) else ""
+    return ", ".join(f"line {line} ({code})" if code else f"line {line}" for line, code in first) + more

@@ -46,7 +46,7 @@ def to_fix(looked: Looked, limit: int = tables.SHOWN_ROWS) -> HTML:
 
 def _trouble(row: JobRunRow, looked: Looked) -> dict[str, object]:
     what, fix = history_steps.split(row.message)
-    fix = fix or alerts.look_at(row)
+    fix = fix or alerts.look_at(row.artefacts)
     if row.outcome == DIED and not what:
         what, fix = "It was killed, or its machine went down.", "run it again; what is done is not done twice."
     done = (looked.right or {}).get(row.name)

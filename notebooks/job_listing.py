@@ -8,9 +8,9 @@ from notebooks.parameters import LOG_FILE, kinds
 from notebooks.parameters.cell import Parameter, Sheet
 from notebooks.runner.verdict import AGAIN
 from notebooks.schedule.listing import columns
-from store import failures, times
+from store import alerts, failures, times
 from store.job_runs import JobRunRow
-from store.outcomes import DIED
+from store.outcomes import DIED, DONE, RUNNING
 
 _SHOWN_PARAMETERS = 60
 _DIED = f"It was killed, or its machine went down. {AGAIN}"
@@ -44,10 +44,15 @@ def _default(parameter: Parameter) -> str:
     return kinds.text(parameter.default) if parameter.default != "" else "(empty)"
 
 
-def history(rows: Sequence[JobRunRow], *, is_chosen: bool = False) -> str:
+def nothing(record: str) -> str:
+    """What is told of a record without any run: it may be the wrong one, made anew for an address that was mistyped."""
+    return f"No run is recorded in {record}. {failures.FIX}if jobs have run here before, correct DATABASE_URL."
+
+
+def history(rows: Sequence[JobRunRow], record: str, *, is_chosen: bool = False) -> str:
     """A line a run, the newest first; below one that did not end well, what it said. `is_chosen`: there may be others."""
     if not rows:
-        return "No such run is recorded." if is_chosen else "No run is recorded."
+        return f"No such run is recorded in {record}." if is_chosen else nothing(record)
     head = ("RUN", "NOTEBOOK", "OUTCOME", "EXIT", "SECONDS", "COUNTS", "STARTED BY", "PARAMETERS")
     lines = columns([head, *map(_cells, rows)]).splitlines()
     told = [lines[0]]
@@ -55,6 +60,8 @@ def history(rows: Sequence[JobRunRow], *, is_chosen: bool = False) -> str:
         said = next((part for part in row.message.splitlines() if part.strip()), _DIED if row.outcome == DIED else "")
         _, fix = failures.told(row.message)
         told += [line, *([f"      {said}"] if said else ())]
+        if not fix and row.artefacts and row.outcome not in (DONE, RUNNING):
+            fix = alerts.look_at(row.artefacts)
         told += [f"      {failures.FIX}{fix}"] if fix and failures.FIX not in said else []
     return "\n".join(told)
 

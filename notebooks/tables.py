@@ -109,7 +109,9 @@ def batch(db: Database, report: BatchReport, limit: int = SHOWN_ROWS) -> HTML:
          "what": row["message"] or "", "To fix": row["fix"] or ""}
         for row in rows
     ]  # fmt: skip
-    title = f"Batch {report.batch_id}, rows that need someone first"
+    title = (
+        f"Batch {report.batch_id}, {'rows that need someone first' if report.refused or report.failed else 'its rows'}"
+    )
     return HTML(_done_before(report) + table(shown, title, limit, report.rows).data)
 
 

@@ -169,7 +169,7 @@ def of_run(row: JobRunRow) -> Alert | None:
     what, fix = failures.told(message)
     headline = f"{_job_of(row)} {_WORDS.get(row.outcome, row.outcome)}"
     said = f"{headline}: {what}" if what else headline
-    return Alert(key_of(row.name), said, fix or look_at(row), _facts_of(row, message), row.id)
+    return Alert(key_of(row.name), said, fix or look_at(row.artefacts), _facts_of(row, message), row.id)
 
 
 def of_ended(db: Database, run_id: int) -> Alert | None:
@@ -182,12 +182,12 @@ def _job_of(row: JobRunRow) -> str:
     return row.scheduled_as or row.notebook
 
 
-def look_at(row: JobRunRow) -> str:
-    """What to do about a run that says nothing of it itself."""
-    kind = next((kind for kind in ("page", "notebook", "log") if kind in row.artefacts), "")
+def look_at(artefacts: Mapping[str, str]) -> str:
+    """What to do about a run that says nothing of it itself; the kinds and paths of what it left."""
+    kind = next((kind for kind in ("page", "notebook", "log") if kind in artefacts), "")
     if not kind:
         return "look for it on its machine: python -m notebooks history."
-    return f"open its {kind} {row.artefacts[kind]}: the cell that failed says what is wrong."
+    return f"open its {kind} {artefacts[kind]}: the cell that failed says what is wrong."
 
 
 def _facts_of(row: JobRunRow, message: str) -> dict[str, str]:

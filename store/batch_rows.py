@@ -155,6 +155,15 @@ def _outcome(result: RowResult) -> tuple:
     )
 
 
+def first(db: Database, batch_id: int, outcomes: Sequence[str], most: int = 5) -> Iterator[tuple[int, str]]:
+    """The line and code of the first few rows with one of these outcomes or planned actions."""
+    sql = (
+        "SELECT line, coalesce(code, plan_code, '') FROM batch_row WHERE batch_id = ?"
+        f" AND {among(db, 'coalesce(outcome, plan)')} ORDER BY line LIMIT {most:d}"
+    )
+    yield from fetch(db, sql, (batch_id, bulk.values(db, outcomes)))
+
+
 def read(
     db: Database, batch_id: int, only: Sequence[str] = (), *, first: Sequence[str] = (), limit: int | None = None
 ) -> Iterator[dict[str, object]]:

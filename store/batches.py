@@ -28,6 +28,7 @@ from store.writer import Terms, Writer
 log = logging.getLogger(__name__)
 
 CHUNK_ROWS = 1000
+_REFUSED, _FAILED = ("refused", rules.REFUSE), ("failed",)
 Asked = tuple[int, BookingRequest | RowFault]
 Progress = Callable[[int], None]
 
@@ -36,7 +37,8 @@ Progress = Callable[[int], None]
 class BatchReport:
     """What a batch did: rows by outcome (or by planned action), and refused rows by code.
 
-    `skipped_lines` are the rows that an earlier run had applied, of which this one did nothing.
+    `first_refused` and `first_failed` are the first few of those rows: line and code. `skipped_lines` are the rows that an
+    earlier run had applied, of which this one did nothing.
     """
 
     batch_id: int
@@ -45,6 +47,8 @@ class BatchReport:
     rows: int
     outcomes: Counter
     codes: Counter
+    first_refused: tuple[tuple[int, str], ...] = ()
+    first_failed: tuple[tuple[int, str], ...] = ()
     skipped_lines: frozenset[int] = frozenset()
 
     @property
@@ -53,11 +57,11 @@ class BatchReport:
 
     @property
     def refused(self) -> int:
-        return self.outcomes["refused"] + self.outcomes[rules.REFUSE]
+        return sum(self.outcomes[name] for name in _REFUSED)
 
     @property
     def failed(self) -> int:
-        return self.outcomes["failed"]
+        return sum(self.outcomes[name] for name in _FAILED)
 
 
 def survey(path: Path | str, settings: Settings) -> tuple[int, str]:
@@ -274,4 +278,7 @@ def report(db: Database, batch_id: int, skipped: frozenset[int] = frozenset()) -
         if code:
             codes[code] += count
     source, fingerprint = head[0]
-    return BatchReport(batch_id, source, fingerprint or "", outcomes.total(), outcomes, codes, skipped)
+    first = (
+        tuple(batch_rows.first(db, batch_id, of)) if outcomes.keys() & set(of) else () for of in (_REFUSED, _FAILED)
+    )
+    return BatchReport(batch_id, source, fingerprint or "", outcomes.total(), outcomes, codes, *first, skipped)

@@ -129,6 +129,13 @@ def is_sqlite(db: Database) -> bool:
     return isinstance(db, peewee.SqliteDatabase)
 
 
+def named(db: Database) -> str:
+    """The record as people know it: its file, or its name and host. Nothing of its login."""
+    if is_sqlite(db):
+        return places.shown(db.database)
+    return f"{db.database} on {db.connect_params.get('host') or 'this machine'}"
+
+
 def open_record(url: str) -> Database:
     """Opens the record, makes or upgrades its tables, and binds the models to it.
 

@@ -39,6 +39,14 @@ def test_a_secret_is_found_as_it_is_and_as_it_is_written_elsewhere(hits_in, writ
     assert hits_in(f"first line\nit is {written} here\n") == [("line 2", "a secret of the settings")]
 
 
+@pytest.mark.parametrize("around", ["<b>{}</b>", '<tspan x="1" dy="2">{}</tspan>', "<!-- {} -->{}", "</i>{}<br/>"])
+def test_a_secret_is_found_with_markup_between_its_letters(hits_in, around):
+    shown = "".join(around.format(html.escape(sign), html.escape(sign)) for sign in SECRET)
+    output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": [shown]}}
+    cells = [{"cell_type": "code", "source": [], "metadata": {}, "outputs": [output]}]
+    assert hits_in({"cells": cells, "metadata": {}}, "run.ipynb") == [("cell 1, output 1", "a secret of the settings")]
+
+
 QUOTED = """pass'wörd"9\\w"""
 
 

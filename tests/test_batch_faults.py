@@ -122,7 +122,10 @@ def test_one_of_a_thing_is_told_in_the_singular(tmp_path, book):
         f"{HEADER}Asha,asha@example.com,Engineer,Labs,2099-01-05,09:00,30\nRavi,x,E,L,2099-01-05,10:00,30\n"
     )
     done = book(path, portal_url="http://127.0.0.1:9")
-    assert "1 row is refused. To fix: correct it in the file" in done.error
+    assert (
+        "1 row is refused: line 3 (email_invalid). To fix: correct it in one.csv as the table of rows says"
+        in done.error
+    )
     assert "1 mail is not proven. IV-1: No portal answers" in done.error
 
 

@@ -63,7 +63,10 @@ def test_every_fault_of_the_faults_file_is_told_and_fails_the_job(tmp_path, envi
     template = Path("notebooks/data/candidates_faults.csv")
     path = sample.write_sample(template, tmp_path / "faults.csv", times.now().date())
     done = book(path, portal_url=portal)
-    assert "rows are refused. To fix: correct them in the file, or set allow_refused to True." in done.error
+    refused = [line for line, outcome in expected_outcomes(path).items() if outcome.startswith("refused")]
+    first = expected_outcomes(path)[refused[0]].removeprefix("refused: ")
+    assert f"{len(refused)} rows are refused: line {refused[0]} ({first}), line {refused[1]} (" in done.error
+    assert f") and {len(refused) - 5} more. To fix: correct them in faults.csv as the table of rows says" in done.error
     assert outcomes(environment) == expected_outcomes(path)
 
 

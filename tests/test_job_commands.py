@@ -13,9 +13,14 @@ from job_office import JobOffice, is_alive, outputs
 from notebooks import __main__ as command
 from notebooks.runner import early_imports
 from notebooks.runner.private_kernel import PrivateKernel
-from store import alerts, job_locks, job_runs
+from store import alerts, job_locks, job_runs, places
 from store.database import execute, fetch
 from store.job_runs import JobEnd, JobStart
+
+MISSING = (
+    f"there is no file at {places.ROOT}/nowhere.csv. To fix: put the file there, or give another path"
+    " (without a / in front it is seen from the project's folder)."
+)
 
 
 @pytest.fixture
@@ -121,13 +126,13 @@ def test_a_check_looks_for_files(said, office):
     office.write("1", parameters='rows_csv: str = "nowhere.csv"  # any')
     code, out, err = said("run", "--check", "small")
     assert (code, out) == (2, "")
-    assert err == "notebooks: [parameters.rows_csv] rows_csv: there is no file at nowhere.csv. To fix: correct it.\n"
+    assert err == f"notebooks: [parameters.rows_csv] rows_csv: {MISSING}\n"
 
 
 def test_a_run_whose_file_is_missing_ends_before_its_kernel_and_is_recorded(said, office):
     office.write("raise SystemExit('must not run')", parameters='rows_csv: str = "nowhere.csv"  # any')
     code, _, err = said("run", "small")
-    assert (code, "there is no file at nowhere.csv. To fix: correct it." in err) == (2, True)
+    assert (code, MISSING in err) == (2, True)
     assert [(row.outcome, row.exit_code) for row in office.rows()] == [("wrong_settings", 2)]
     assert office.files() == []
 
@@ -315,11 +320,12 @@ def test_the_history_is_told_to_programs_and_by_outcome(said, office):
     found = json.loads(said("history", "small", "--json", "--outcome", "failed", "--outcome", "died")[1])
     assert [(row["name"], row["exit_code"], row["parameters"]) for row in found] == [("two", 1, {"days": 3})]
     assert found[0]["ended_at"].endswith("Z")
-    assert said("history", "--outcome", "stopped")[1] == "No such run is recorded.\n"
+    assert said("history", "--outcome", "stopped")[1].startswith("No such run is recorded in ")
 
 
 @pytest.mark.parametrize("arguments", [[], ["run"], ["run", "small", "--quick"], ["run", "small", "--wait", "soon"],
-                                       ["run", "small", "--timeout", "-1"], ["list", "x"], ["history", "--limit", "-1"],
+                                       ["run", "small", "--timeout", "-1"], ["run", "small", "--timeout", "0"],
+                                       ["run", "small", "--cell-timeout", "0.0"], ["list", "x"], ["history", "--limit", "-1"],
                                        ["history", "--limit", "0"], ["history", "--limit", "1" * 5000],
                                        ["history", "--limit", "9" * 20], ["history", "--limit", "x"]])  # fmt: skip
 def test_a_command_line_that_is_wrong_exits_with_2(said, arguments):

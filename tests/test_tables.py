@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -71,6 +72,14 @@ def test_a_run_that_sends_nothing_says_so_and_not_that_nothing_waits():
 def test_log_lines_are_shown_as_text():
     summary = LogSummary(lines=1, by_tag=Counter({"[EMAIL FAILED]": 1}), failures=["[EMAIL FAILED] <img src=x>"])
     assert "<img" not in tables.log_summary(summary, "run.log").data
+
+
+def test_of_many_refused_rows_the_first_are_named_and_the_file():
+    booked = replace(report(created=1, refused=7), first_refused=tuple((line, "email_invalid") for line in range(3, 8)))
+    with pytest.raises(JobFailed) as failed:
+        batch_steps.verdict(booked, Mailing(), None, allow_refused=False)
+    named = ", ".join(f"line {line} (email_invalid)" for line in range(3, 8))
+    assert f"7 rows are refused: {named} and 2 more. To fix: correct them in candidates.csv" in str(failed.value)
 
 
 def test_clean_run_ends_in_one_sentence():

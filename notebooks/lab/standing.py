@@ -147,7 +147,9 @@ def _unwell(runs: dict[str, JobRunRow]) -> Iterator[Line]:
         if row.outcome not in (outcomes.DONE, outcomes.RUNNING):
             what, fix = failures.told(row.message)
             ended = f"the last run of {name} ended: {words.word(row.outcome)}." + (f" {what}." if what else "")
-            yield Line("Jobs", LOOK if row.outcome == outcomes.STOPPED else WRONG, ended, fix or alerts.look_at(row))
+            yield Line(
+                "Jobs", LOOK if row.outcome == outcomes.STOPPED else WRONG, ended, fix or alerts.look_at(row.artefacts)
+            )
 
 
 def state(seen: Seen) -> HTML:

@@ -25,5 +25,7 @@ def missing_file(parameter: Parameter, value: object) -> Finding | None:
     except (StoreError, ValueError, OSError) as error:
         return Finding(f"parameters.{name}", f"{name}: {value[:80]!r} is no path ({error}).", "correct it.")
     there = "a folder" if path.is_dir() else "a pipe or a device" if path.exists() else "no file"
-    what = f"{name}: there is {there} at {places.shown(path)[:200]}."
-    return Finding(f"parameters.{name}", what, "correct it.")
+    # A file that was not delivered is missed where it is expected, and whoever is mailed of it sees no folder but this one.
+    what = f"{name}: there is {there} at {str(path)[:200]}."
+    hint = "" if value.startswith(("/", "~")) else " (without a / in front it is seen from the project's folder)"
+    return Finding(f"parameters.{name}", what, f"put the file there, or give another path{hint}.")

@@ -30,6 +30,7 @@ so after its port only signs that hardly stand in a password do so.
 _EMBEDDED = re.compile(
     r"data:(?:image|font|application|audio|video)/[\w.+\-]{1,40};base64,[0-9A-Za-z+/]*={0,2}", re.ASCII
 )
+_TAG = re.compile(r"<[A-Za-z/!][^<>]{0,2000}>")
 _CODED = re.compile(r"[0-9A-Za-z+/\n]*={0,2}\n*", re.ASCII)
 _EMBEDDING = "data:image/png;base64,"
 _PICTURES = ("image/png", "image/jpeg", "application/pdf")
@@ -98,7 +99,7 @@ class ArtefactCheck:
 
     def _secret_in(self, text: str, before: str) -> What | None:
         """What the secret is called that is in the text; None for none."""
-        for shown in {text, html.unescape(text), html.unescape(html.unescape(text))}:
+        for shown in {text, html.unescape(text), html.unescape(html.unescape(text)), html.unescape(_TAG.sub("", text))}:
             letters = before + _tight(shown) if self._tight else ""
             found = itertools.chain(
                 (what for form, what in self._tight.items() if form in letters),

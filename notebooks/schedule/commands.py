@@ -129,10 +129,10 @@ def _written(folder: Path, files: dict[str, str]) -> str:
 
 
 def _overdue(options: argparse.Namespace) -> int:
-    from notebooks import jobs, printing, schedule
+    from notebooks import job_listing, jobs, printing, schedule
     from notebooks.runner import left_behind, unrecorded
     from notebooks.schedule import overdue, overdue_listing
-    from store import database
+    from store import database, job_runs
     from store.settings import Settings
 
     (settings, wrong), now = Settings.load_right_ones(), times.now()
@@ -143,6 +143,8 @@ def _overdue(options: argparse.Namespace) -> int:
     found, died = overdue.find(db, known, now), overdue.died(db, now)
     overdue.forget_gone(db, known)
     told = overdue_listing.as_json(found, died) if options.json else overdue_listing.listing(known, found, died)
+    if not (options.json or found or known.findings or job_runs.read(db, limit=1)):
+        told += "\n" + job_listing.nothing(database.named(db))
     is_said = printing.say(told)
     if options.mail and (found or died or known.findings):
         from notebooks.schedule import overdue_alerts

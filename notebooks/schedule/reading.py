@@ -232,7 +232,8 @@ def _lengths(place: str, fields: Mapping[str, Any], findings: list[Finding]) -> 
         if (0 if name == "wait" else 1) <= length <= _LONGEST_SECONDS:
             yield name, float(length)
         else:
-            what = f"{name} = {_shown(fields[name])} is no length of time of at most a year."
+            size = "longer than nothing" if length == 0 else "of at most a year"
+            what = f"{name} = {_shown(fields[name])} is no length of time {size}."
             findings.append(Finding(f"{place}.{name}", what, _SPAN_FIX))
 
 
