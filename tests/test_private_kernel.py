@@ -14,7 +14,7 @@ from job_office import JobOffice, is_alive, outputs
 from waiting import wait_until
 
 from notebooks import jobs
-from notebooks.runner import offspring
+from notebooks.runner import offspring, private_kernel
 from notebooks.runner.private_kernel import PrivateKernel
 from store import places
 
@@ -110,6 +110,17 @@ def test_what_a_cell_forked_can_be_ended_by_sigterm_and_the_run_goes_on(db, reco
     """)
     result = office.run()
     assert (result.outcome, outputs(result.files.notebook)) == ("done", "-15\n")
+
+
+def test_a_process_whose_preparation_fails_later_ends_by_itself(monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(private_kernel, "leave_mark", refuse)
+    kernel = PrivateKernel()
+    with pytest.raises(OSError, match="full"):
+        kernel.prepare()
+    assert kernel.process.wait(30) == 0
 
 
 def test_a_process_that_cannot_be_ended_is_not_ended_a_second_time_over_how_the_run_ended(monkeypatch):

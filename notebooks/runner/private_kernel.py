@@ -51,6 +51,8 @@ class PrivateKernel:
                 [*command, "--HistoryManager.hist_file=:memory:"], cwd=places.ROOT, env=_given(folder / "tmp", imports),
                 stdin=subprocess.PIPE, stdout=self._said, stderr=self._said, start_new_session=True,
             )  # fmt: skip
+            # Without its word it ends by itself.
+            opened.enter_context(self.process.stdin)
             self._mark = offspring.mark(self.process.pid)
             if self._mark:
                 leave_mark(folder, self._mark)
