@@ -12,7 +12,6 @@ import math
 import os
 import sys
 from contextlib import closing, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -198,12 +197,12 @@ def _run(options: argparse.Namespace) -> int:
         return _check(job)
     limits = schedule_commands.limits_of(options, given)
     # The kernel's process inherits which signals are heeded.
-    with BreakingOff(), closing(PrivateKernel(job.source)) as kernel:
+    with BreakingOff() as signals, closing(PrivateKernel(job.source)) as kernel:
         if not (options.due or limits.wait):
             # It imports while the rest here is imported. Why it cannot be there, the run itself tells.
             with suppress(OSError, ValueError, LookupError):
                 kernel.prepare()
-        return _run_job(job, kernel, limits, given if options.due else None)
+        return _run_job(job, kernel, limits, given if options.due else None, signals)
 
 
 def _check(job: jobs.Job) -> int:
@@ -218,7 +217,9 @@ def _check(job: jobs.Job) -> int:
     return _say(redaction.redact(f"{job.name} can be run with: {values}\n{_CHECKED}"))
 
 
-def _run_job(job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "ScheduledJob | None") -> int:
+def _run_job(
+    job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "ScheduledJob | None", signals: BreakingOff
+) -> int:
     """Runs a job, unless it is one of the schedule whose time has not come."""
     from notebooks.runner import runs, settings_secrets
     from store import database
@@ -230,7 +231,11 @@ def _run_job(job: jobs.Job, kernel: PrivateKernel, limits: Limits, if_due: "Sche
     db = database.open_record(settings.database_url.get_secret_value())
     if if_due and not schedule_commands.is_due(db, if_due):
         return 0
-    tell = partial(_tell, job.name)
+
+    def tell(result: "Result") -> None:
+        signals.is_over = True
+        _tell(job.name, result)
+
     return runs.run(job, db, settings.runs_folder, limits, settings, tell, wrong, kernel).exit_code
 
 

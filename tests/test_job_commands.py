@@ -248,6 +248,25 @@ PrivateKernel.prepare = stop
     assert (Path(said.strip()).exists(), office.processes(), office.rows()) == (False, [], [])
 
 
+def test_a_stop_after_the_run_has_ended_leaves_its_exit_code(office):
+    office.write("1")
+    stopped = """
+import os, signal
+from notebooks.runner.private_kernel import PrivateKernel
+close = PrivateKernel.close
+def late(self):
+    is_closed = self._opened is None
+    close(self)
+    if is_closed:
+        os.kill(os.getpid(), signal.SIGTERM)
+PrivateKernel.close = late
+"""
+    with office.start("run", "small", before=stopped) as process:
+        said, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, "")
+    assert (said.splitlines()[-1], office.rows()[0].outcome) == ("small: done (exit code 0)", "done")
+
+
 def test_what_the_starter_had_blocked_is_heeded_by_the_kernel(office):
     office.write("import signal", "print(signal.pthread_sigmask(signal.SIG_BLOCK, []))")
     blocked = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])\n"

@@ -118,10 +118,11 @@ def killed(office, number, seconds):
     office.grow_old()
     office.check_published()
     new = office.rows()[before:]
-    expected = {0: ["done"], 143: ["stopped"], -15: [], -9: ["died"]}
+    # One that was killed or stopped may not have begun, and one that was killed after it had told its end has ended. Python
+    # itself heeds no SIGTERM while it starts.
+    may_be = {0: [["done"]], 143: [["stopped"], []], -15: [[]], -9: [["died"], ["done"], []]}
     outcomes = [row.outcome for row in new]
-    # A killed runner may not have begun; one that was killed after it had told its end has ended.
-    assert outcomes == expected[code] or (code in (-9, -15) and outcomes in ([], ["done"], ["died"])), (code, outcomes)
+    assert outcomes in may_be[code], (code, outcomes)
     return outcomes[0] if outcomes else ""
 
 

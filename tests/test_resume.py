@@ -255,9 +255,9 @@ def killed(office, name, given, how, seconds):
     office.grow_old()
     office.check_published(name)
     told = [row.outcome for row in office.rows()[before:]]
-    by_code = {code: [outcome] for outcome, code in EXIT_CODES.items()}
-    # A killed runner may not have begun; one that was killed after it had told its end has ended.
-    may_be = [by_code[process.returncode]] if process.returncode >= 0 else [[], ["died"], ["done"]]
+    may_be = [[outcome] for outcome, code in EXIT_CODES.items() if code == process.returncode]
+    # One that was killed or stopped may not have begun; one that was killed after it had told its end has ended.
+    may_be += [[]] if process.returncode == 143 else [[], ["died"], ["done"]] if process.returncode < 0 else []
     assert told in may_be, (how, process.returncode, told)
     return told[0] if told else ""
 

@@ -50,5 +50,9 @@ class StopSignals:
 class BreakingOff(StopSignals):
     """Holds them while no run is begun: each breaks off what is being done, as Ctrl-C does, and what was opened is closed."""
 
+    is_over = False
+    """Whether what was begun has ended, and how it did is no signal's business any more."""
+
     def _note(self, number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt
+        if not self.is_over:
+            raise KeyboardInterrupt
