@@ -127,7 +127,8 @@ def _booking_reasons(booked: BatchReport, allow_refused: bool) -> Iterator[str]:
         yield (
             f"{'1 row is' if one else f'{booked.refused} rows are'} refused:"
             f" {_lines(booked.first_refused, booked.refused)}. To fix: correct {'it' if one else 'them'} in {booked.source}"
-            " as the table of rows says, or set allow_refused to True: the others are booked in either case."
+            " as the table of rows says, or set allow_refused to True to let the job end well without"
+            f" {'it' if one else 'them'}."
         )
 
 
