@@ -187,7 +187,8 @@ def test_the_finish_waits_for_a_recording(here, begun, page):
     page.unroute(RECORDINGS)
     reach(page, "done")
     assert [take.state for take in takes(here, booked)] == ["complete"]
-    assert page.evaluate("() => indexedDB.databases()") == []
+    # The page asks for that and waits for nothing any more.
+    wait_until(lambda: page.evaluate("() => indexedDB.databases()") == [])
 
 
 def test_the_rest_of_a_recording_arrives_after_the_end(here, begun, page):

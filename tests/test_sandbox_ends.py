@@ -142,6 +142,13 @@ def test_stop_answers_the_mail_under_way_and_then_says_goodbye(folder, mortal):
     assert sent_of(folder) == b"Message-ID: <1@x.example>\r\n\r\nHello\r\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_that_come_all_the_time_do_not_change_how_it_ends(mortal, number):
+    while mortal._process.poll() is None:
+        mortal._process.send_signal(number)
+    assert mortal.stop() == 0
+
+
 def test_mail_that_never_ends_does_not_hold_the_stop_up(folder, mortal):
     with Line(mortal.port) as line:
         line.say(ENVELOPE + b"Subject: for ever\r\n")

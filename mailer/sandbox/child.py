@@ -74,17 +74,26 @@ def _port(text: str) -> int:
 async def _run(folder: Path, listener: socket.socket, scenario: Scenario | None) -> None:
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
+
+    def end(*_: object) -> None:
+        _ignore_signals()
+        loop.call_soon_threadsafe(ending.set)
+
     for number in _SIGNALS:
-        loop.add_signal_handler(number, ending.set)
+        # Not the loop's own handlers: when they are taken away, a signal finds the default for a moment.
+        signal.signal(number, end)
     _end_with_parent(loop, ending)
     ready = "READY {} {}".format(*listener.getsockname())
     try:
         await _serve(folder, listener, scenario, ready, ending)
     finally:
-        # One that comes once more while the process ends does not change how it ended.
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
-            signal.signal(number, signal.SIG_IGN)
+        _ignore_signals()
+
+
+def _ignore_signals() -> None:
+    """One that comes once more while the process ends does not change how it ends."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 async def _serve(
